@@ -1,0 +1,1 @@
+"""Sequence kernels (Numba): the same recurrences as minirnn.cells, over a whole sequence."""

@@ -1,0 +1,1 @@
+"""Recurrent cells on plain arrays: step and hand-derived step_backward."""

@@ -1,0 +1,47 @@
+"""The command line: one line a command, each loaded only when it is called."""
+
+import importlib
+import sys
+
+from minirnn.errors import DtypeError, InputError
+
+# name -> (module whose main(argv) runs it, one line for --help)
+COMMANDS = {
+    "gradcheck": ("minirnn.gradcheck.command", "prove gradients: ops, cells, layers, or your own forward/backward"),
+    "train": ("minirnn.train.command", "train a model; every run can be resumed exactly"),
+    "sample": ("minirnn.train.sample_command", "generate text from a trained run"),
+    "data": ("minirnn.data.command", "list, fetch, locate and diagnose data sets"),
+}
+
+
+def usage():
+    lines = ["usage: minirnn COMMAND [options]", "", "commands:"]
+    lines += [f"  {name:<12}{text}" for name, (_, text) in COMMANDS.items()]
+    lines += ["", "example: minirnn gradcheck lstm", "each command has --help with an example"]
+    return "\n".join(lines)
+
+
+def main(argv=None):
+    """Run one command and return its exit status: 0 what was asked holds, 1 it does not, 2 bad input."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        import minirnn
+
+        print(minirnn.__version__)
+        return 0
+    if argv[0] not in COMMANDS:
+        print(f"minirnn: unknown command {argv[0]!r}; commands are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    command = importlib.import_module(COMMANDS[argv[0]][0])
+    try:
+        return command.main(argv[1:])
+    except (InputError, DtypeError, OSError) as error:
+        print(f"minirnn: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Data sets: registry, loaders, generated twins, verified downloads."""

@@ -1,0 +1,28 @@
+"""Errors a user can cause, with one wording: ``where: name must be WHAT (= concrete), got ACTUAL; usual cause``.
+
+The command line prints these without a traceback; anything else is a defect of minirnn and keeps its traceback.
+"""
+
+
+class InputError(ValueError):
+    """A value or shape the caller gave is wrong; the message says which, what was expected, and the usual cause."""
+
+
+class DtypeError(TypeError):
+    """An array or argument has a type minirnn does not compute with."""
+
+
+def must_be(where, name, what, got, cause=""):
+    """The house's message: ``where: name must be what, got got; cause``."""
+    return f"{where}: {name} must be {what}, got {got}" + (f"; {cause}" if cause else "")
+
+
+def check_shape(where, name, array, symbols, sizes, cause=""):
+    """Raise InputError unless ``array.shape`` equals ``sizes``; ``symbols`` is the shape in letters, "(4H, D)".
+
+    A size of None matches any length.
+    """
+    shape = tuple(array.shape)
+    if len(shape) != len(sizes) or any(want is not None and want != have for want, have in zip(sizes, shape)):
+        concrete = "(" + ", ".join("any" if s is None else str(s) for s in sizes) + ("," if len(sizes) == 1 else "") + ")"
+        raise InputError(must_be(where, name, f"{symbols} = {concrete}", shape, cause))

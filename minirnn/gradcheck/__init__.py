@@ -1,0 +1,1 @@
+"""Gradient verification: checkers, V-curves, verdicts, error signatures, reports."""

@@ -1,0 +1,1 @@
+"""Models of the sources, one file each."""

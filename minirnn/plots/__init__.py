@@ -1,0 +1,1 @@
+"""Figures used by chapters and reports."""
