@@ -84,7 +84,7 @@ def scatter_add(target, index, values):
         sys.modules["cupyx"].scatter_add(target, index, values)
     elif isinstance(index, np.ndarray) and index.dtype.kind in "iu" and target.ndim == 2 and index.size > 64:
         # rows of a matrix (an embedding's gradient): add runs of equal rows, many times faster than np.add.at
-        flat = index.reshape(-1)
+        flat = index.reshape(-1) % target.shape[0]             # -1 and the last row are one row
         order = np.argsort(flat, kind="stable")
         rows = flat[order]
         starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))

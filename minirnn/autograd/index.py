@@ -1,0 +1,58 @@
+"""Picking entries; the adjoint adds the cotangent back where the entries came from."""
+
+import numpy as np
+
+from minirnn.array import scatter_add, xp_of
+from minirnn.autograd.tape import Tensor, lift, record
+from minirnn.errors import DtypeError, InputError, must_be
+
+
+def _plain(index):
+    """The index with Tensors replaced by their arrays and lists made arrays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    parts = tuple(p.value if isinstance(p, Tensor) else np.asarray(p) if isinstance(p, list) else p for p in parts)
+    return parts if isinstance(index, tuple) else parts[0]
+
+
+def _distinct(index):
+    """Whether no entry can be picked twice: slices, ints, None, ellipsis, one boolean mask."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(p is None or p is Ellipsis or isinstance(p, (int, slice, np.integer)) or getattr(p, "dtype", None) == bool for p in parts)
+
+
+def getitem(x, index):
+    """x[index] with ints, slices, None, ellipsis, integer arrays or boolean masks, as in numpy."""
+    x, index = lift(x), _plain(index)
+    return record("getitem", x.value[index], (x,), lambda dy: (scatter(dy, index, x.shape),))
+
+
+def scatter(x, index, shape):
+    """Zeros of ``shape`` with x added at [index]; an entry picked twice gets both: the adjoint of getitem."""
+    x, index = lift(x), _plain(index)
+    value = xp_of(x.value).zeros(shape, x.dtype)
+    if _distinct(index):
+        value[index] = x.value
+    else:
+        scatter_add(value, index, x.value)
+    return record("scatter", value, (x,), lambda dy: (getitem(dy, index),))
+
+
+def gather(x, index, axis=-1):
+    """Entry ``index`` along an axis, one for each place: x (..., N, ...), index (..., K, ...) ints -> index's shape."""
+    x, index = lift(x), _plain(index)
+    xp, axis = xp_of(x.value), axis % x.ndim
+    if index.ndim != x.ndim:
+        raise InputError(must_be("gather", "index", f"an array with {x.ndim} axes, as x", f"{index.ndim} axes"))
+    full = [xp.arange(n).reshape([-1 if k == j else 1 for j in range(x.ndim)]) for k, n in enumerate(index.shape)]
+    full[axis] = index
+    return getitem(x, tuple(full))
+
+
+def embedding(weight, ids):
+    """Rows of a table: weight (V, D), ids (...) of ints in [0, V) -> (..., D)."""
+    weight, ids = lift(weight), _plain(ids)
+    if ids.dtype.kind not in "iu":
+        raise DtypeError(must_be("embedding", "ids", "an integer array", ids.dtype))
+    if ids.size and (ids.min() < 0 or ids.max() >= weight.shape[0]):
+        raise InputError(must_be("embedding", "ids", f"in [0, V) = [0, {weight.shape[0]})", f"{int(ids.min())}..{int(ids.max())}"))
+    return record("embedding", weight.value[ids], (weight,), lambda dy: (scatter(dy, ids, weight.shape),))

@@ -1,0 +1,89 @@
+"""Matrix products and what is made of them."""
+
+from minirnn.array import xp_of
+from minirnn.autograd.arithmetic import expand, sum_to, where
+from minirnn.autograd.reduce import sum
+from minirnn.autograd.shape import reshape, swapaxes, transpose
+from minirnn.autograd.tape import lift, output_again, pair, record
+from minirnn.errors import InputError, must_be
+
+
+def _rows(x):
+    """All but the last axis flattened into one: (..., D) -> (N, D)."""
+    return x if x.ndim == 2 else reshape(x, (-1, x.shape[-1]))
+
+
+def matmul(x, w):
+    """Matrix product, batched over leading axes as in numpy: (..., N, D) @ (..., D, H) -> (..., N, H); 1-d allowed."""
+    x, w = pair("matmul", x, w)
+    if not x.ndim or not w.ndim or x.shape[-1] != w.shape[-2 if w.ndim > 1 else 0]:
+        cause = "is one of them transposed?"
+        raise InputError(must_be("matmul", "shapes", "(..., N, D) and (..., D, H)", f"{x.shape} and {w.shape}", cause))
+    if x.ndim == 1 or w.ndim == 1:                     # a vector is a matrix with one row, or one column
+        shape = x.shape[:-1] + w.shape[-1:] if x.ndim > 1 < w.ndim else (x.shape[:-1] if w.ndim == 1 else w.shape[:-2] + w.shape[-1:])
+        product = matmul(reshape(x, (1, -1)) if x.ndim == 1 else x, reshape(w, (-1, 1)) if w.ndim == 1 else w)
+        return reshape(product, shape)
+
+    def vjp(dy):                                       # dy: (..., N, H)
+        dx = dw = None
+        if x.requires_grad:
+            dx = sum_to(matmul(dy, swapaxes(w, -1, -2)), x.shape)          # thesis (2.1.8)
+        if w.requires_grad and w.ndim == 2:
+            dw = matmul(transpose(_rows(x)), _rows(dy))                    # thesis (2.1.6), summed over the batch
+        elif w.requires_grad:
+            dw = sum_to(matmul(swapaxes(x, -1, -2), dy), w.shape)
+        return dx, dw
+
+    return record("matmul", x.value @ w.value, (x, w), vjp)
+
+
+def einsum(subscripts, *operands):
+    """Sum of products in index notation, "tbd,hd->tbh"; every operand has its indices once, no ellipsis.
+
+    Raises InputError for a repeated index within one operand, an ellipsis, or an unknown index in the output.
+    """
+    operands = tuple(lift(x) for x in operands)
+    ins, arrow, out = subscripts.replace(" ", "").partition("->")
+    ins = ins.split(",")
+    joined = "".join(ins)
+    if not arrow:
+        out = "".join(sorted(c for c in set(joined) if joined.count(c) == 1))
+    if "." in subscripts or len(ins) != len(operands) or any(len(set(i)) != len(i) for i in [*ins, out]) or not set(out) <= set(joined):
+        what = "one group of distinct letters for each operand and an output made of them"
+        raise InputError(must_be("einsum", "subscripts", what, f"{subscripts!r} for {len(operands)} operands"))
+    length = {c: n for i, x in zip(ins, operands) for c, n in zip(i, x.shape)}
+
+    def vjp(dy):
+        gradients = []
+        for k, x in enumerate(operands):
+            others = [(i, y) for j, (i, y) in enumerate(zip(ins, operands)) if j != k] + [(out, dy)]
+            known = set("".join(i for i, _ in others))
+            found = "".join(c for c in ins[k] if c in known)               # an index of x alone was summed over
+            dx = einsum(",".join(i for i, _ in others) + "->" + found, *(y for _, y in others))
+            dx = reshape(dx, tuple(length[c] if c in known else 1 for c in ins[k]))
+            gradients.append(expand(dx, x.shape))
+        return gradients
+
+    value = xp_of(*(x.value for x in operands)).einsum(",".join(ins) + "->" + out, *(x.value for x in operands), optimize=len(ins) > 2)
+    return record("einsum", value, operands, vjp)
+
+
+def norm(x, axis=None, keepdims=False):
+    """Euclidean length over axes (None: all entries); derivative 0 at the zero vector."""
+    x = lift(x)
+    xp = xp_of(x.value)
+    value = xp.sqrt((x.value * x.value).sum(axis=axis, keepdims=True))
+    shaped = value if keepdims else value.squeeze(axis) if axis is not None else value.reshape(())
+
+    def vjp(dy):
+        n = output_again(value, norm, x, axis, True)
+        zero = n.value == 0
+        unit = where(zero, 0.0, x / where(zero, 1.0, n))
+        return (reshape(dy, value.shape) * unit,)
+
+    return record("norm", shaped, (x,), vjp)
+
+
+def dot(x, y):
+    """Sum of the products of all entries: <x, y>."""
+    return sum(x * y)

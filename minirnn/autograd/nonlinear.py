@@ -1,0 +1,105 @@
+"""Nonlinearities, their numerically safe forms, and dropout with a given mask."""
+
+from minirnn.array import xp_of
+from minirnn.autograd.arithmetic import multiply
+from minirnn.autograd.reduce import sum
+from minirnn.autograd.tape import lift, output_again, record
+
+
+def tanh(x):
+    """Hyperbolic tangent."""
+    x = lift(x)
+    value = xp_of(x.value).tanh(x.value)
+
+    def vjp(dy):
+        y = output_again(value, tanh, x)
+        return (dy * (1 - y * y),)
+
+    return record("tanh", value, (x,), vjp)
+
+
+def sigmoid_array(a):
+    """Logistic function of an array, without overflow: 1 / (1 + exp(-a)) = (1 + tanh(a/2)) / 2."""
+    half = a.dtype.type(0.5)
+    return half * xp_of(a).tanh(half * a) + half
+
+
+def sigmoid(x):
+    """Logistic function 1 / (1 + e^-x)."""
+    x = lift(x)
+    value = sigmoid_array(x.value)
+
+    def vjp(dy):
+        y = output_again(value, sigmoid, x)
+        return (dy * y * (1 - y),)
+
+    return record("sigmoid", value, (x,), vjp)
+
+
+def relu(x):
+    """max(x, 0), with derivative 0 at 0."""
+    x = lift(x)
+    positive = (x.value > 0).astype(x.dtype)
+    return record("relu", xp_of(x.value).maximum(x.value, x.dtype.type(0)), (x,), lambda dy: (dy * positive,))
+
+
+def leaky_relu(x, slope=0.01):
+    """x where positive, slope * x elsewhere."""
+    x = lift(x)
+    factor = xp_of(x.value).where(x.value > 0, x.dtype.type(1), x.dtype.type(slope))
+    return record("leaky_relu", x.value * factor, (x,), lambda dy: (dy * factor,))
+
+
+def softplus(x):
+    """log(1 + e^x), without overflow."""
+    x = lift(x)
+    return record("softplus", xp_of(x.value).logaddexp(x.value, x.dtype.type(0)), (x,), lambda dy: (dy * sigmoid(x),))
+
+
+def _softmax_array(a, axis):
+    xp = xp_of(a)
+    top = a.max(axis=axis, keepdims=True)
+    e = xp.exp(a - xp.where(xp.isfinite(top), top, 0))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def softmax(x, axis=-1):
+    """exp(x) / sum exp(x) along an axis: positive, adds up to 1. Same shape as x."""
+    x = lift(x)
+    value = _softmax_array(x.value, axis)
+
+    def vjp(dy):
+        y = output_again(value, softmax, x, axis)
+        return (y * (dy - sum(dy * y, axis=axis, keepdims=True)),)
+
+    return record("softmax", value, (x,), vjp)
+
+
+def log_softmax(x, axis=-1):
+    """log of softmax, exact where softmax underflows. Same shape as x."""
+    x = lift(x)
+    xp = xp_of(x.value)
+    shifted = x.value - x.value.max(axis=axis, keepdims=True)
+    value = shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
+    return record("log_softmax", value, (x,), lambda dy: (dy - softmax(x, axis) * sum(dy, axis=axis, keepdims=True),))
+
+
+def logsumexp(x, axis=-1, keepdims=False):
+    """log sum exp(x) along one axis, without overflow; an axis of -inf gives -inf."""
+    x = lift(x)
+    xp = xp_of(x.value)
+    top = x.value.max(axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, x.dtype.type(0))
+    with_axis = xp.log(xp.exp(x.value - top).sum(axis=axis, keepdims=True)) + top
+    value = with_axis if keepdims else with_axis.squeeze(axis)
+
+    def vjp(dy):
+        dy = dy if keepdims else dy.reshape(with_axis.shape)
+        return (dy * softmax(x, axis),)
+
+    return record("logsumexp", value, (x,), vjp)
+
+
+def dropout(x, mask):
+    """x times a given mask of factors (0 or 1, or 0 and 1/keep), an array that broadcasts to x's shape."""
+    return multiply(x, mask)

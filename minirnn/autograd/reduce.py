@@ -1,0 +1,108 @@
+"""Reductions: many numbers to few. ``axis`` is None (all), an int or a tuple."""
+
+from math import prod as product
+
+from minirnn.array import xp_of
+from minirnn.autograd.arithmetic import expand, where
+from minirnn.autograd.shape import flip, reshape
+from minirnn.autograd.tape import lift, record
+from minirnn.errors import InputError, must_be
+
+
+def _axes(x, axis):
+    """The reduced axes as a tuple of non-negative ints."""
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    return tuple(k % x.ndim for k in axes) if x.ndim else ()
+
+
+def _kept(x, axes):
+    """x's shape with the reduced axes of length 1: what a cotangent is reshaped to before it is spread."""
+    return tuple(1 if k in axes else n for k, n in enumerate(x.shape))
+
+
+def sum(x, axis=None, keepdims=False):
+    """Sum over axes."""
+    x = lift(x)
+    kept = _kept(x, _axes(x, axis))
+    value = x.value.sum(axis=axis, keepdims=keepdims)
+    return record("sum", value, (x,), lambda dy: (expand(reshape(dy, kept), x.shape),))
+
+
+def mean(x, axis=None, keepdims=False):
+    """Mean over axes."""
+    x = lift(x)
+    axes = _axes(x, axis)
+    kept, n = _kept(x, axes), product(x.shape[k] for k in axes)
+    value = x.value.mean(axis=axis, keepdims=keepdims)
+    return record("mean", value, (x,), lambda dy: (expand(reshape(dy / n, kept), x.shape),))
+
+
+def var(x, axis=None, keepdims=False, ddof=0):
+    """Variance over axes, divided by n - ddof (0 is the biased form of batch normalisation)."""
+    x = lift(x)
+    axes = _axes(x, axis)
+    kept, n = _kept(x, axes), product(x.shape[k] for k in axes) - ddof
+    if n <= 0:
+        raise InputError(must_be("var", "ddof", f"below the number of entries ({n + ddof})", ddof))
+    value = x.value.var(axis=axis, keepdims=keepdims, ddof=ddof)
+    return record("var", value, (x,), lambda dy: (reshape(dy * (2 / n), kept) * (x - mean(x, axis, True)),))
+
+
+def _extreme(name, x, axis, keepdims):
+    """max and min: the first extreme entry along the reduced axes gets the whole gradient."""
+    x = lift(x)
+    xp, axes = xp_of(x.value), _axes(x, axis)
+    kept = _kept(x, axes)
+    value = getattr(x.value, name)(axis=axis, keepdims=keepdims)
+
+    def vjp(dy):
+        rest = tuple(k for k in range(x.ndim) if k not in axes)
+        order = rest + axes
+        flat = x.value.transpose(order).reshape(*(x.shape[k] for k in rest), -1)
+        first = xp.expand_dims(getattr(flat, "arg" + name)(axis=-1), -1)
+        chosen = (xp.arange(flat.shape[-1]) == first).reshape(tuple(x.shape[k] for k in order))
+        back = tuple(order.index(k) for k in range(x.ndim))
+        return (expand(reshape(dy, kept), x.shape) * chosen.transpose(back).astype(x.dtype),)
+
+    return record(name, value, (x,), vjp)
+
+
+def max(x, axis=None, keepdims=False):
+    """Largest entry over axes; of several equal ones the first gets the gradient."""
+    return _extreme("max", x, axis, keepdims)
+
+
+def min(x, axis=None, keepdims=False):
+    """Smallest entry over axes; of several equal ones the first gets the gradient."""
+    return _extreme("min", x, axis, keepdims)
+
+
+def prod(x, axis=-1, keepdims=False):
+    """Product along one axis (or of everything, axis=None).
+
+    The derivative to each entry is the product of the others, computed as such, so that zeros are no special case;
+    that takes memory n times x for an axis of n entries.
+    """
+    x = lift(x)
+    if axis is None:
+        value = prod(reshape(x, (-1,)), 0)
+        return reshape(value, (1,) * x.ndim) if keepdims else value
+    if not isinstance(axis, int):
+        raise InputError(must_be("prod", "axis", "an int or None", axis))
+    (axis,) = _axes(x, axis)
+    kept, n = _kept(x, (axis,)), x.shape[axis]
+
+    def vjp(dy):
+        xp = xp_of(x.value)
+        before, after = x.shape[:axis], x.shape[axis + 1 :]
+        eye = xp.eye(n, dtype=bool).reshape((1,) * len(before) + (n, n) + (1,) * len(after))
+        others = where(eye, 1.0, reshape(x, (*before, 1, n, *after)))       # row k: x without its entry k
+        return (reshape(dy, kept) * prod(others, axis + 1),)
+
+    return record("prod", x.value.prod(axis=axis, keepdims=keepdims), (x,), vjp)
+
+
+def cumsum(x, axis=-1):
+    """Running sum along one axis; its adjoint is the running sum from the other end."""
+    x = lift(x)
+    return record("cumsum", x.value.cumsum(axis=axis), (x,), lambda dy: (flip(cumsum(flip(dy, axis), axis), axis),))

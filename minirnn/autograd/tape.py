@@ -1,0 +1,306 @@
+"""The tape: a Tensor remembers the operation that made it; ``grad`` walks back over the operations.
+
+Each operation hands ``record`` its value, its parents and a vjp: the function from the cotangent of the output to
+the cotangents of the parents. A vjp is itself written with tape operations. Normally nothing records while it runs;
+with ``create_graph=True`` it records too, and so a gradient can be differentiated again, to any order.
+"""
+
+import threading
+from contextlib import contextmanager
+from itertools import count
+
+import numpy as np
+
+from minirnn.array import check_float, device_of, to_cpu, xp_of
+from minirnn.errors import DtypeError, InputError, check_shape, must_be
+
+_number = count().__next__
+
+
+class _Mode(threading.local):
+    recording = True
+    anomaly = False
+
+
+_mode = _Mode()
+
+
+class NonFiniteError(ArithmeticError):
+    """Anomaly mode found the first non-finite value; ``operation`` names what made it."""
+
+    def __init__(self, operation, message):
+        super().__init__(message)
+        self.operation = operation
+
+
+class Node:
+    """One recorded operation: its parents, its vjp and its place in the order of recording."""
+
+    __slots__ = ("name", "parents", "vjp", "number", "outputs", "hooks")
+
+    def __init__(self, name, parents, vjp, outputs):
+        self.name, self.parents, self.vjp, self.outputs = name, parents, vjp, outputs
+        self.number = _number()
+        self.hooks = None
+
+
+class Tensor:
+    """An array on the tape: ``value`` is the array, ``grad`` (a Tensor or None) what ``backward`` accumulated.
+
+    Tensor(value, requires_grad=False): value is an array, a number or nested lists. The array is not copied and
+    never written to. Raises DtypeError for float16, and for anything but float32/float64 with requires_grad.
+    """
+
+    __slots__ = ("value", "requires_grad", "grad", "node", "index", "hooks", "__weakref__")
+    __array_ufunc__ = None                             # array + tensor asks the tensor
+
+    def __init__(self, value, requires_grad=False):
+        if isinstance(value, Tensor):
+            value = value.value
+        if not hasattr(value, "dtype") or not hasattr(value, "ndim"):
+            value = np.asarray(value)
+        if requires_grad or value.dtype == np.float16:
+            check_float("Tensor", "value", value)
+        self.value = value if value.ndim or hasattr(value, "strides") else xp_of(value).asarray(value)
+        self.requires_grad = requires_grad
+        self.grad = self.node = self.hooks = None
+        self.index = 0
+
+    shape = property(lambda self: self.value.shape)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: self.value.size)
+    dtype = property(lambda self: self.value.dtype)
+    device = property(lambda self: device_of(self.value))
+
+    def numpy(self):
+        """The value as a numpy array on the CPU (not a copy when it is there already)."""
+        return to_cpu(self.value)
+
+    def item(self):
+        """The one number this tensor holds."""
+        return self.value.item()
+
+    def detach(self):
+        """The same value, cut from the tape."""
+        return Tensor(self.value)
+
+    def hook(self, function):
+        """Call ``function(gradient)`` with this tensor's whole gradient whenever one is computed; for recording."""
+        holder = self if self.node is None else self.node
+        holder.hooks = [*(holder.hooks or ()), (self.index, function)]
+
+    def backward(self, cotangent=None, create_graph=False):
+        """Add the gradient of this tensor to ``.grad`` of every leaf with requires_grad that it was made from.
+
+        cotangent: dL/d(self), of self's shape; may be left out when self is a single number.
+        Raises InputError when nothing was recorded or the cotangent has another shape.
+        """
+        cotangent = _cotangent("backward", self, cotangent)
+        leaves, _ = _backpropagate([self], [cotangent], create_graph)
+        for leaf, gradient in leaves.values():
+            leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+
+    def __repr__(self):
+        text = np.array2string(self.numpy(), prefix="Tensor(", separator=", ")
+        return f"Tensor({text}{', requires_grad=True' if self.requires_grad else ''})"
+
+    def __len__(self):
+        if not self.ndim:
+            raise TypeError("len() of a Tensor without axes")
+        return self.value.shape[0]
+
+    def __float__(self):
+        return float(self.item())
+
+    def __bool__(self):
+        return bool(self.value)
+
+    __hash__ = object.__hash__                         # two tensors are one key only when they are one object
+
+
+@contextmanager
+def _set(name, value):
+    before = getattr(_mode, name)
+    setattr(_mode, name, value)
+    try:
+        yield
+    finally:
+        setattr(_mode, name, before)
+
+
+def no_grad():
+    """Inside this context operations are not recorded."""
+    return _set("recording", False)
+
+
+def detect_anomaly():
+    """Inside this context the first operation (forward or backward) that makes a NaN or Inf raises NonFiniteError."""
+    return _set("anomaly", True)
+
+
+def recording():
+    """Whether operations are being recorded now; inside a vjp this says that its own derivative will be asked for."""
+    return _mode.recording
+
+
+def record(name, value, parents, vjp):
+    """Make the output Tensor of an operation and, when a parent needs a gradient, remember how to go back.
+
+    name: the operation's name in reports; value: its array; parents: the Tensors it was computed from;
+    vjp: cotangent of the output (a Tensor) -> one Tensor or None for each parent.
+    """
+    if _mode.anomaly:
+        _check_finite(name, (value,), parents)
+    out = Tensor.__new__(Tensor)
+    out.value = value if type(value) is np.ndarray else xp_of(value).asarray(value)
+    out.grad = out.node = out.hooks = None
+    out.index = 0
+    out.requires_grad = False
+    if _mode.recording:
+        for parent in parents:
+            if parent.requires_grad:
+                out.requires_grad = True
+                out.node = Node(name, parents, vjp, 1)
+                break
+    return out
+
+
+def record_many(name, values, parents, vjp):
+    """As ``record`` for an operation with several outputs: vjp gets one cotangent (or None) for each output."""
+    if _mode.anomaly:
+        _check_finite(name, values, parents)
+    outs = tuple(Tensor(value) for value in values)
+    if _mode.recording and any(parent.requires_grad for parent in parents):
+        node = Node(name, parents, vjp, len(outs))
+        for index, out in enumerate(outs):
+            out.requires_grad, out.node, out.index = True, node, index
+    return outs
+
+
+def _check_finite(name, values, parents):
+    for value in values:
+        if value.dtype.kind == "f" and not xp_of(value).isfinite(value).all():
+            for place, parent in enumerate(parents):
+                if parent.dtype.kind == "f" and not xp_of(parent.value).isfinite(parent.value).all():
+                    made = f"operation {parent.node.name!r}" if parent.node else "the caller"
+                    raise NonFiniteError(
+                        name, f"{name}: argument {place} already holds a non-finite value, given by {made}; look there first"
+                    )
+            raise NonFiniteError(name, f"{name}: made the first non-finite value from finite arguments")
+
+
+def _cotangent(where, output, cotangent):
+    if not output.requires_grad:
+        raise InputError(f"{where}: nothing to differentiate; no input of this tensor has requires_grad (or it was made under no_grad)")
+    if cotangent is None:
+        if output.size != 1:
+            raise InputError(must_be(where, "cotangent", f"given for an output of shape {output.shape}", "None", "sum() the loss first"))
+        return Tensor(xp_of(output.value).ones_like(output.value))
+    if not isinstance(cotangent, Tensor):
+        cotangent = Tensor(xp_of(output.value).asarray(cotangent, dtype=output.dtype))
+    check_shape(where, "cotangent", cotangent, "the output's shape", output.shape)
+    return cotangent
+
+
+def grad(outputs, inputs, cotangents=None, create_graph=False):
+    """Gradients of outputs with respect to inputs: a tuple of Tensors, one of each input's shape (zeros if unused).
+
+    outputs, inputs: a Tensor or a sequence of Tensors (inputs may be leaves or results); cotangents: dL/d(output) of
+    each output, needed unless it is a single number. With create_graph the result can be differentiated again.
+    ``.grad`` is left alone. Raises InputError when an input does not require a gradient.
+    """
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    cotangents = [None] * len(outputs) if cotangents is None else cotangents
+    cotangents = [cotangents] if not isinstance(cotangents, (list, tuple)) else cotangents
+    if len(cotangents) != len(outputs):
+        raise InputError(must_be("grad", "cotangents", f"one for each of the {len(outputs)} outputs", len(cotangents)))
+    for place, x in enumerate(inputs):
+        if not x.requires_grad:
+            raise InputError(must_be("grad", f"inputs[{place}]", "a tensor with requires_grad", "one without"))
+    cotangents = [_cotangent("grad", y, dy) for y, dy in zip(outputs, cotangents)]
+    leaves, interior = _backpropagate(outputs, cotangents, create_graph, inputs)
+    result = []
+    for x in inputs:
+        dx = leaves.get(id(x), (x, None))[1] if x.node is None else interior.get((id(x.node), x.index))
+        result.append(Tensor(xp_of(x.value).zeros_like(x.value)) if dx is None else dx)
+    return tuple(result)
+
+
+def _reachable(outputs):
+    """Every recorded operation behind the outputs, latest first; a loop, not recursion, so chains may be long."""
+    nodes, stack = {}, [y.node for y in outputs if y.node is not None]
+    while stack:
+        node = stack.pop()
+        if id(node) not in nodes:
+            nodes[id(node)] = node
+            stack.extend(p.node for p in node.parents if p.node is not None and id(p.node) not in nodes)
+    return sorted(nodes.values(), key=lambda node: -node.number)
+
+
+def _backpropagate(outputs, cotangents, create_graph, wanted=()):
+    """({id(leaf): (leaf, gradient)}, {(id(node), index): gradient of a wanted result})."""
+    wanted = {(id(x.node), x.index) for x in wanted if x.node is not None}
+    leaves, interior, pending = {}, {}, {}
+
+    def send(tensor, gradient):
+        node = tensor.node
+        if node is None:
+            seen = leaves.get(id(tensor))
+            leaves[id(tensor)] = (tensor, gradient if seen is None else seen[1] + gradient)
+        else:
+            slots = pending.get(id(node))
+            if slots is None:
+                slots = pending[id(node)] = [None] * node.outputs
+            seen = slots[tensor.index]
+            slots[tensor.index] = gradient if seen is None else seen + gradient
+
+    with _set("recording", bool(create_graph)):
+        for output, cotangent in zip(outputs, cotangents):
+            send(output, cotangent)
+        for node in _reachable(outputs):
+            slots = pending.pop(id(node), None)
+            if slots is None:
+                continue
+            if node.hooks:
+                for index, function in node.hooks:
+                    if slots[index] is not None:
+                        function(slots[index])
+            if wanted:
+                interior.update(((id(node), i), g) for i, g in enumerate(slots) if g is not None and (id(node), i) in wanted)
+            gradients = node.vjp(*slots)
+            if _mode.anomaly:
+                _check_finite(f"backward of {node.name}", [g.value for g in gradients if g is not None], [s for s in slots if s is not None])
+            for parent, gradient in zip(node.parents, gradients):
+                if gradient is not None and parent.requires_grad:
+                    send(parent, gradient)
+        for leaf, gradient in leaves.values():
+            for _, function in leaf.hooks or ():
+                function(gradient)
+    return leaves, interior
+
+
+def lift(x):
+    """The argument as a Tensor (a constant when it is not one)."""
+    return x if type(x) is Tensor else Tensor(x)
+
+
+def pair(where, x, y):
+    """Both arguments as Tensors of one float type: a bare number takes the other's type, two arrays must agree."""
+    if type(x) is Tensor and type(y) is Tensor:
+        if x.value.dtype == y.value.dtype:
+            return x, y
+    elif isinstance(y, (int, float)) and isinstance(x, Tensor):
+        return x, Tensor(xp_of(x.value).asarray(y, dtype=x.dtype if x.dtype.kind == "f" else None))
+    elif isinstance(x, (int, float)) and isinstance(y, Tensor):
+        return Tensor(xp_of(y.value).asarray(x, dtype=y.dtype if y.dtype.kind == "f" else None)), y
+    x, y = lift(x), lift(y)
+    if x.dtype.kind == "f" and y.dtype.kind == "f" and x.dtype != y.dtype:
+        raise DtypeError(must_be(where, "arguments", "of one float type", f"{x.dtype} and {y.dtype}", "convert one with astype"))
+    return x, y
+
+
+def output_again(value, operation, *inputs):
+    """An operation's own output, for use inside its vjp: the stored array, or, when the vjp itself is being
+    recorded, the operation run again on the tape. (Keeping the output Tensor would tie a reference cycle.)"""
+    return operation(*inputs) if _mode.recording else Tensor(value)
