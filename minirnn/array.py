@@ -52,7 +52,9 @@ def to_gpu(array, index=0):
     """The same values on GPU ``index``; InputError naming the extra to install when there is none."""
     cupy = _cupy()
     if index >= cupy.cuda.runtime.getDeviceCount():
-        raise InputError(must_be("to_gpu", "index", f"below {cupy.cuda.runtime.getDeviceCount()}, the number of GPUs", index))
+        raise InputError(
+            must_be("to_gpu", "index", f"below {cupy.cuda.runtime.getDeviceCount()}, the number of GPUs", index)
+        )
     with cupy.cuda.Device(index):
         return cupy.asarray(array)
 
@@ -71,7 +73,9 @@ def check_float(where, name, array):
     """DtypeError unless float32 or float64; float16 is refused because sums over time lose its 11 bits."""
     if array.dtype == np.float16:
         raise DtypeError(
-            must_be(where, name, "float32 or float64", "float16", "a gradient is a sum over many steps and 11 bits lose it")
+            must_be(
+                where, name, "float32 or float64", "float16", "a gradient is a sum over many steps and 11 bits lose it"
+            )
         )
     if array.dtype not in FLOATS:
         raise DtypeError(must_be(where, name, "float32 or float64", array.dtype))
@@ -84,7 +88,7 @@ def scatter_add(target, index, values):
         sys.modules["cupyx"].scatter_add(target, index, values)
     elif isinstance(index, np.ndarray) and index.dtype.kind in "iu" and target.ndim == 2 and index.size > 64:
         # rows of a matrix (an embedding's gradient): add runs of equal rows, many times faster than np.add.at
-        flat = index.reshape(-1) % target.shape[0]             # -1 and the last row are one row
+        flat = index.reshape(-1) % target.shape[0]  # -1 and the last row are one row
         order = np.argsort(flat, kind="stable")
         rows = flat[order]
         starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))

@@ -24,5 +24,7 @@ def check_shape(where, name, array, symbols, sizes, cause=""):
     """
     shape = tuple(array.shape)
     if len(shape) != len(sizes) or any(want is not None and want != have for want, have in zip(sizes, shape)):
-        concrete = "(" + ", ".join("any" if s is None else str(s) for s in sizes) + ("," if len(sizes) == 1 else "") + ")"
+        concrete = (
+            "(" + ", ".join("any" if s is None else str(s) for s in sizes) + ("," if len(sizes) == 1 else "") + ")"
+        )
         raise InputError(must_be(where, name, f"{symbols} = {concrete}", shape, cause))

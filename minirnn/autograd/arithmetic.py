@@ -43,7 +43,9 @@ def add(x, y):
 def subtract(x, y):
     """x - y, broadcast."""
     x, y = pair("subtract", x, y)
-    return record("subtract", x.value - y.value, (x, y), lambda dz: (sum_to(dz, x.shape), sum_to(negative(dz), y.shape)))
+    return record(
+        "subtract", x.value - y.value, (x, y), lambda dz: (sum_to(dz, x.shape), sum_to(negative(dz), y.shape))
+    )
 
 
 def multiply(x, y):

@@ -34,6 +34,7 @@ def _overlap_add(windows, size, stride):
 
 def _forward(x, w, stride):
     """Cross-correlation without padding: x (N, C, *S), w (O, C, *k) -> (N, O, *out)."""
+
     def vjp(dy):
         dx = _backward_data(dy, w, x.shape[2:], stride) if x.requires_grad else None
         return dx, _backward_weight(x, dy, w.shape[2:], stride) if w.requires_grad else None
@@ -46,21 +47,27 @@ def _forward(x, w, stride):
 
 def _backward_data(dy, w, size, stride):
     """The adjoint of _forward in x: dy (N, O, *out), w (O, C, *k) -> (N, C, *size)."""
+
     def vjp(g):
-        return (_forward(g, w, stride) if dy.requires_grad else None,
-                _backward_weight(g, dy, w.shape[2:], stride) if w.requires_grad else None)
+        return (
+            _forward(g, w, stride) if dy.requires_grad else None,
+            _backward_weight(g, dy, w.shape[2:], stride) if w.requires_grad else None,
+        )
 
     xp, d = xp_of(dy.value), len(size)
-    cols = xp.tensordot(dy.value, w.value, ([1], [0]))                     # (N, *out, C, *k)
+    cols = xp.tensordot(dy.value, w.value, ([1], [0]))  # (N, *out, C, *k)
     value = _overlap_add(xp.moveaxis(cols, 1 + d, 1), size, stride)
     return record("conv_transpose", value, (dy, w), vjp)
 
 
 def _backward_weight(x, dy, kernel, stride):
     """The adjoint of _forward in w: x (N, C, *S), dy (N, O, *out) -> (O, C, *kernel)."""
+
     def vjp(g):
-        return (_backward_data(dy, g, x.shape[2:], stride) if x.requires_grad else None,
-                _forward(x, g, stride) if dy.requires_grad else None)
+        return (
+            _backward_data(dy, g, x.shape[2:], stride) if x.requires_grad else None,
+            _forward(x, g, stride) if dy.requires_grad else None,
+        )
 
     places = [0, *range(2, x.ndim)]
     value = xp_of(x.value).tensordot(dy.value, _windows(x.value, kernel, stride), (places, places))
@@ -81,7 +88,9 @@ def _checked(where, d, x, w, channels_of_w):
     if x.ndim != d + 2:
         raise InputError(must_be(where, "x", form, x.shape))
     if w.ndim != d + 2 or w.shape[channels_of_w] != x.shape[1]:
-        raise InputError(must_be(where, "weight", f"with axis {channels_of_w} = {x.shape[1]}, the channels of x {x.shape}", w.shape))
+        raise InputError(
+            must_be(where, "weight", f"with axis {channels_of_w} = {x.shape[1]}, the channels of x {x.shape}", w.shape)
+        )
     return x, w
 
 

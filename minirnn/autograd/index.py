@@ -17,7 +17,10 @@ def _plain(index):
 def _distinct(index):
     """Whether no entry can be picked twice: slices, ints, None, ellipsis, one boolean mask."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(p is None or p is Ellipsis or isinstance(p, (int, slice, np.integer)) or getattr(p, "dtype", None) == bool for p in parts)
+    return all(
+        p is None or p is Ellipsis or isinstance(p, (int, slice, np.integer)) or getattr(p, "dtype", None) == np.bool_
+        for p in parts
+    )
 
 
 def getitem(x, index):
@@ -54,5 +57,7 @@ def embedding(weight, ids):
     if ids.dtype.kind not in "iu":
         raise DtypeError(must_be("embedding", "ids", "an integer array", ids.dtype))
     if ids.size and (ids.min() < 0 or ids.max() >= weight.shape[0]):
-        raise InputError(must_be("embedding", "ids", f"in [0, V) = [0, {weight.shape[0]})", f"{int(ids.min())}..{int(ids.max())}"))
+        raise InputError(
+            must_be("embedding", "ids", f"in [0, V) = [0, {weight.shape[0]})", f"{int(ids.min())}..{int(ids.max())}")
+        )
     return record("embedding", weight.value[ids], (weight,), lambda dy: (scatter(dy, ids, weight.shape),))

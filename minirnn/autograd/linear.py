@@ -19,17 +19,21 @@ def matmul(x, w):
     if not x.ndim or not w.ndim or x.shape[-1] != w.shape[-2 if w.ndim > 1 else 0]:
         cause = "is one of them transposed?"
         raise InputError(must_be("matmul", "shapes", "(..., N, D) and (..., D, H)", f"{x.shape} and {w.shape}", cause))
-    if x.ndim == 1 or w.ndim == 1:                     # a vector is a matrix with one row, or one column
-        shape = x.shape[:-1] + w.shape[-1:] if x.ndim > 1 < w.ndim else (x.shape[:-1] if w.ndim == 1 else w.shape[:-2] + w.shape[-1:])
+    if x.ndim == 1 or w.ndim == 1:  # a vector is a matrix with one row, or one column
+        shape = (
+            x.shape[:-1] + w.shape[-1:]
+            if x.ndim > 1 < w.ndim
+            else (x.shape[:-1] if w.ndim == 1 else w.shape[:-2] + w.shape[-1:])
+        )
         product = matmul(reshape(x, (1, -1)) if x.ndim == 1 else x, reshape(w, (-1, 1)) if w.ndim == 1 else w)
         return reshape(product, shape)
 
-    def vjp(dy):                                       # dy: (..., N, H)
+    def vjp(dy):  # dy: (..., N, H)
         dx = dw = None
         if x.requires_grad:
-            dx = sum_to(matmul(dy, swapaxes(w, -1, -2)), x.shape)          # thesis (2.1.8)
+            dx = sum_to(matmul(dy, swapaxes(w, -1, -2)), x.shape)  # thesis (2.1.8)
         if w.requires_grad and w.ndim == 2:
-            dw = matmul(transpose(_rows(x)), _rows(dy))                    # thesis (2.1.6), summed over the batch
+            dw = matmul(transpose(_rows(x)), _rows(dy))  # thesis (2.1.6), summed over the batch
         elif w.requires_grad:
             dw = sum_to(matmul(swapaxes(x, -1, -2), dy), w.shape)
         return dx, dw
@@ -48,7 +52,12 @@ def einsum(subscripts, *operands):
     joined = "".join(ins)
     if not arrow:
         out = "".join(sorted(c for c in set(joined) if joined.count(c) == 1))
-    if "." in subscripts or len(ins) != len(operands) or any(len(set(i)) != len(i) for i in [*ins, out]) or not set(out) <= set(joined):
+    if (
+        "." in subscripts
+        or len(ins) != len(operands)
+        or any(len(set(i)) != len(i) for i in [*ins, out])
+        or not set(out) <= set(joined)
+    ):
         what = "one group of distinct letters for each operand and an output made of them"
         raise InputError(must_be("einsum", "subscripts", what, f"{subscripts!r} for {len(operands)} operands"))
     length = {c: n for i, x in zip(ins, operands) for c, n in zip(i, x.shape)}
@@ -58,13 +67,15 @@ def einsum(subscripts, *operands):
         for k, x in enumerate(operands):
             others = [(i, y) for j, (i, y) in enumerate(zip(ins, operands)) if j != k] + [(out, dy)]
             known = set("".join(i for i, _ in others))
-            found = "".join(c for c in ins[k] if c in known)               # an index of x alone was summed over
+            found = "".join(c for c in ins[k] if c in known)  # an index of x alone was summed over
             dx = einsum(",".join(i for i, _ in others) + "->" + found, *(y for _, y in others))
             dx = reshape(dx, tuple(length[c] if c in known else 1 for c in ins[k]))
             gradients.append(expand(dx, x.shape))
         return gradients
 
-    value = xp_of(*(x.value for x in operands)).einsum(",".join(ins) + "->" + out, *(x.value for x in operands), optimize=len(ins) > 2)
+    value = xp_of(*(x.value for x in operands)).einsum(
+        ",".join(ins) + "->" + out, *(x.value for x in operands), optimize=len(ins) > 2
+    )
     return record("einsum", value, operands, vjp)
 
 

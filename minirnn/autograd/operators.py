@@ -9,8 +9,12 @@ def _reflected(operation):
 
 
 for _name, _operation in {
-    "add": arithmetic.add, "sub": arithmetic.subtract, "mul": arithmetic.multiply,
-    "truediv": arithmetic.divide, "pow": arithmetic.power, "matmul": linear.matmul,
+    "add": arithmetic.add,
+    "sub": arithmetic.subtract,
+    "mul": arithmetic.multiply,
+    "truediv": arithmetic.divide,
+    "pow": arithmetic.power,
+    "matmul": linear.matmul,
 }.items():
     setattr(Tensor, f"__{_name}__", _operation)
     setattr(Tensor, f"__r{_name}__", _reflected(_operation))

@@ -96,7 +96,7 @@ def prod(x, axis=-1, keepdims=False):
         xp = xp_of(x.value)
         before, after = x.shape[:axis], x.shape[axis + 1 :]
         eye = xp.eye(n, dtype=bool).reshape((1,) * len(before) + (n, n) + (1,) * len(after))
-        others = where(eye, 1.0, reshape(x, (*before, 1, n, *after)))       # row k: x without its entry k
+        others = where(eye, 1.0, reshape(x, (*before, 1, n, *after)))  # row k: x without its entry k
         return (reshape(dy, kept) * prod(others, axis + 1),)
 
     return record("prod", x.value.prod(axis=axis, keepdims=keepdims), (x,), vjp)

@@ -52,7 +52,7 @@ class Tensor:
     """
 
     __slots__ = ("value", "requires_grad", "grad", "node", "index", "hooks", "__weakref__")
-    __array_ufunc__ = None                             # array + tensor asks the tensor
+    __array_ufunc__ = None  # array + tensor asks the tensor
 
     def __init__(self, value, requires_grad=False):
         if isinstance(value, Tensor):
@@ -115,7 +115,7 @@ class Tensor:
     def __bool__(self):
         return bool(self.value)
 
-    __hash__ = object.__hash__                         # two tensors are one key only when they are one object
+    __hash__ = object.__hash__  # two tensors are one key only when they are one object
 
 
 @contextmanager
@@ -184,17 +184,24 @@ def _check_finite(name, values, parents):
                 if parent.dtype.kind == "f" and not xp_of(parent.value).isfinite(parent.value).all():
                     made = f"operation {parent.node.name!r}" if parent.node else "the caller"
                     raise NonFiniteError(
-                        name, f"{name}: argument {place} already holds a non-finite value, given by {made}; look there first"
+                        name,
+                        f"{name}: argument {place} already holds a non-finite value, given by {made}; look there first",
                     )
             raise NonFiniteError(name, f"{name}: made the first non-finite value from finite arguments")
 
 
 def _cotangent(where, output, cotangent):
     if not output.requires_grad:
-        raise InputError(f"{where}: nothing to differentiate; no input of this tensor has requires_grad (or it was made under no_grad)")
+        raise InputError(
+            f"{where}: nothing to differentiate; no input of this tensor has requires_grad (or it was made under no_grad)"
+        )
     if cotangent is None:
         if output.size != 1:
-            raise InputError(must_be(where, "cotangent", f"given for an output of shape {output.shape}", "None", "sum() the loss first"))
+            raise InputError(
+                must_be(
+                    where, "cotangent", f"given for an output of shape {output.shape}", "None", "sum() the loss first"
+                )
+            )
         return Tensor(xp_of(output.value).ones_like(output.value))
     if not isinstance(cotangent, Tensor):
         cotangent = Tensor(xp_of(output.value).asarray(cotangent, dtype=output.dtype))
@@ -227,12 +234,15 @@ def grad(outputs, inputs, cotangents=None, create_graph=False):
     return tuple(result)
 
 
-def _reachable(outputs):
-    """Every recorded operation behind the outputs, latest first; a loop, not recursion, so chains may be long."""
+def _reachable(outputs, first):
+    """Every operation behind the outputs recorded not before number ``first``, latest first.
+
+    A loop, not recursion, so chains may be long.
+    """
     nodes, stack = {}, [y.node for y in outputs if y.node is not None]
     while stack:
         node = stack.pop()
-        if id(node) not in nodes:
+        if id(node) not in nodes and node.number >= first:
             nodes[id(node)] = node
             stack.extend(p.node for p in node.parents if p.node is not None and id(p.node) not in nodes)
     return sorted(nodes.values(), key=lambda node: -node.number)
@@ -240,6 +250,8 @@ def _reachable(outputs):
 
 def _backpropagate(outputs, cotangents, create_graph, wanted=()):
     """({id(leaf): (leaf, gradient)}, {(id(node), index): gradient of a wanted result})."""
+    # when only results are wanted, what was recorded before the earliest of them cannot matter
+    first = min((x.node.number if x.node is not None else 0 for x in wanted), default=0)
     wanted = {(id(x.node), x.index) for x in wanted if x.node is not None}
     leaves, interior, pending = {}, {}, {}
 
@@ -258,7 +270,7 @@ def _backpropagate(outputs, cotangents, create_graph, wanted=()):
     with _set("recording", bool(create_graph)):
         for output, cotangent in zip(outputs, cotangents):
             send(output, cotangent)
-        for node in _reachable(outputs):
+        for node in _reachable(outputs, first):
             slots = pending.pop(id(node), None)
             if slots is None:
                 continue
@@ -267,10 +279,16 @@ def _backpropagate(outputs, cotangents, create_graph, wanted=()):
                     if slots[index] is not None:
                         function(slots[index])
             if wanted:
-                interior.update(((id(node), i), g) for i, g in enumerate(slots) if g is not None and (id(node), i) in wanted)
+                interior.update(
+                    ((id(node), i), g) for i, g in enumerate(slots) if g is not None and (id(node), i) in wanted
+                )
             gradients = node.vjp(*slots)
             if _mode.anomaly:
-                _check_finite(f"backward of {node.name}", [g.value for g in gradients if g is not None], [s for s in slots if s is not None])
+                _check_finite(
+                    f"backward of {node.name}",
+                    [g.value for g in gradients if g is not None],
+                    [s for s in slots if s is not None],
+                )
             for parent, gradient in zip(node.parents, gradients):
                 if gradient is not None and parent.requires_grad:
                     send(parent, gradient)
@@ -296,7 +314,9 @@ def pair(where, x, y):
         return Tensor(xp_of(y.value).asarray(x, dtype=y.dtype if y.dtype.kind == "f" else None)), y
     x, y = lift(x), lift(y)
     if x.dtype.kind == "f" and y.dtype.kind == "f" and x.dtype != y.dtype:
-        raise DtypeError(must_be(where, "arguments", "of one float type", f"{x.dtype} and {y.dtype}", "convert one with astype"))
+        raise DtypeError(
+            must_be(where, "arguments", "of one float type", f"{x.dtype} and {y.dtype}", "convert one with astype")
+        )
     return x, y
 
 

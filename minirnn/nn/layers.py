@@ -1,0 +1,82 @@
+"""Layers without time: Linear, Embedding, Dropout."""
+
+import numpy as np
+
+from minirnn import ops
+from minirnn.array import xp_of
+from minirnn.autograd import Tensor
+from minirnn.autograd.tape import lift
+from minirnn.errors import InputError, must_be
+from minirnn.nn import init
+from minirnn.nn.module import Module, parameter
+
+
+def check_rate(where, rate):
+    """A drop probability in [0, 1) as a float, or InputError."""
+    if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < 1:
+        raise InputError(must_be(where, "rate", "a number in [0, 1)", rate, "it is the probability of dropping"))
+    return float(rate)
+
+
+def check_size(where, name, size):
+    """A positive int, or InputError."""
+    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+        raise InputError(must_be(where, name, "a positive int", size))
+    return int(size)
+
+
+class Linear(Module):
+    """y = x W^T + b: x (..., in) -> (..., out), weight (out, in), bias (out,). Thesis (2.1.3).
+
+    Glorot uniform weights from ``rng``, zero bias. Raises InputError for a last axis other than in_features.
+    """
+
+    def __init__(self, in_features, out_features, bias=True, *, rng=None, dtype=np.float32):
+        self.in_features = check_size("Linear", "in_features", in_features)
+        self.out_features = check_size("Linear", "out_features", out_features)
+        shape = (self.out_features, self.in_features)
+        self.weight = parameter(init.glorot_uniform(np.random.default_rng(rng), shape, dtype=dtype))
+        self.bias = parameter(np.zeros(out_features, dtype)) if bias else None
+
+    def forward(self, x):
+        x = lift(x)
+        if not x.ndim or x.shape[-1] != self.in_features:
+            raise InputError(must_be("Linear", "x", f"(..., in) = (..., {self.in_features})", x.shape))
+        y = ops.matmul(x, ops.transpose(self.weight))
+        return y if self.bias is None else y + self.bias
+
+
+class Embedding(Module):
+    """Rows of a table: ids (...) of ints in [0, V) -> (..., D); weight (V, D), N(0, 1) from ``rng``."""
+
+    def __init__(self, num_embeddings, embedding_dim, *, rng=None, dtype=np.float32):
+        shape = (check_size("Embedding", "num_embeddings", num_embeddings),
+                 check_size("Embedding", "embedding_dim", embedding_dim))
+        self.weight = parameter(init.normal(np.random.default_rng(rng), shape, 1.0, dtype))
+
+    def forward(self, ids):
+        return ops.embedding(self.weight, ids)
+
+
+class Dropout(Module):
+    """In training, entries are dropped with probability ``rate`` and the others divided by 1 - rate; else identity.
+
+    ``rng`` (a numpy Generator) is given here or with each call; the mask has x's shape. Thesis (3.3.15).
+    """
+
+    def __init__(self, rate=0.5, *, rng=None):
+        self.rate, self.rng = check_rate("Dropout", rate), rng
+
+    def forward(self, x, rng=None):
+        if not self.training or self.rate == 0:
+            return x
+        rng = self.rng if rng is None else rng
+        if rng is None:
+            raise InputError(must_be("Dropout", "rng", "a numpy Generator in training", None, "pass rng= here or to Dropout"))
+        keep = 1 - self.rate
+        return ops.dropout(x, Tensor(draw_mask(rng, x.shape, keep, x.value) / x.dtype.type(keep)))
+
+
+def draw_mask(rng, shape, keep, like):
+    """0/1 mask of ``shape``, 1 with probability ``keep``, in the float type and on the device of array ``like``."""
+    return xp_of(like).asarray((rng.random(shape, np.float32) < keep).astype(like.dtype))
