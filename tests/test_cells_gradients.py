@@ -101,7 +101,9 @@ def test_step_backward_equals_central_differences(cell, scheme, bias):
         gradient = hand_derived(cell, x, state, weights, masks, cotangents)
         assert gradient.keys() == arrays.keys()
         for name in arrays:
-            assert_same_gradient(gradient[name], central_difference(loss_of(cell, masks, cotangents), arrays, name), 1e-7)
+            assert_same_gradient(
+                gradient[name], central_difference(loss_of(cell, masks, cotangents), arrays, name), 1e-7
+            )
 
 
 @pytest.mark.parametrize("cell, scheme, bias", EVERY_MASKED_CELL)

@@ -104,7 +104,9 @@ def test_gru_of_the_slides_equals_the_thesis_with_negated_update_weights():
     thesis, slides = GRU(), GRU(convention="slides")
     weights = weights_for(thesis)
     sign = np.repeat([1.0, -1.0, 1.0], H)
-    negated = Weights(weights.weight_ih * sign[:, None], weights.weight_hh * sign[:, None], *(b * sign for b in weights[2:]))
+    negated = Weights(
+        weights.weight_ih * sign[:, None], weights.weight_hh * sign[:, None], *(b * sign for b in weights[2:])
+    )
     x, h, dh = normal(B, D), normal(B, H, seed=3), normal(B, H, seed=5)
     (new_h,), saved = thesis.step(x, (h,), weights)
     (slides_h,), slides_saved = slides.step(x, (h,), negated)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from minirnn.array import xp_of
 from minirnn.cells.activations import sigmoid, sigmoid_slope, tanh, tanh_slope
-from minirnn.cells.operands import Masks, Weights, masked, split, stack
+from minirnn.cells.operands import NO_MASKS, Masks, Weights, masked, split, stack
 from minirnn.errors import InputError, must_be
 
 
@@ -54,7 +54,7 @@ class GRU:
             cause = "PyTorch's form keeps the old state where z is 1"
             raise InputError(must_be("GRU", "convention", "'slides' when reset_after=True", "'thesis'", cause))
 
-    def step(self, x, state, weights, masks=Masks()):
+    def step(self, x, state, weights, masks=NO_MASKS):
         """One step: x (B, D), (h_prev (B, H),), weights with K = 3 -> (h (B, H),), saved."""
         (h_prev,) = state
         H = h_prev.shape[-1]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from minirnn.cells.activations import ACTIVATIONS, sigmoid, sigmoid_slope
-from minirnn.cells.operands import Masks, affine, affine_backward, masked, split, stack
+from minirnn.cells.operands import NO_MASKS, Masks, affine, affine_backward, masked, split, stack
 from minirnn.errors import InputError, must_be
 
 
@@ -45,7 +45,7 @@ class LSTM:
     def gates(self):
         return ("i", "f", "g", "o") if self.forget_gate else ("i", "g", "o")
 
-    def step(self, x, state, weights, masks=Masks()):
+    def step(self, x, state, weights, masks=NO_MASKS):
         """One step: x (B, D), (h_prev, c_prev) each (B, H), weights with K = 4 (3) -> (h, c), saved."""
         h_prev, c_prev = state
         phi, _ = ACTIVATIONS[self.activation]

@@ -29,6 +29,9 @@ class Masks(NamedTuple):
     ours: Any = None
 
 
+NO_MASKS = Masks()
+
+
 def masked(mask, value):
     """``mask * value``, or ``value`` itself where there is no mask: (B, H) -> (B, H)."""
     return value if mask is None else mask * value

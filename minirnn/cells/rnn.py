@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from minirnn.cells.activations import ACTIVATIONS
-from minirnn.cells.operands import Masks, affine, affine_backward, masked
+from minirnn.cells.operands import NO_MASKS, affine, affine_backward, masked
 from minirnn.errors import InputError, must_be
 
 
@@ -21,7 +21,7 @@ class Saved(NamedTuple):
 class RNN:
     """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), with f tanh, relu or identity. thesis (2.2.2)
 
-    The only dropout mask it knows is ``gal``, thesis (3.3.4): it has no memory cell that ``moon`` or ``ours`` could mask.
+    The only dropout mask it knows is ``gal``, thesis (3.3.4); it has no memory cell for ``moon`` or ``ours`` to mask.
     Raises InputError for an unknown nonlinearity.
     """
 
@@ -33,9 +33,10 @@ class RNN:
 
     def __post_init__(self):
         if self.nonlinearity not in ACTIVATIONS:
-            raise InputError(must_be("RNN", "nonlinearity", f"one of {', '.join(ACTIVATIONS)}", repr(self.nonlinearity)))
+            known = f"one of {', '.join(ACTIVATIONS)}"
+            raise InputError(must_be("RNN", "nonlinearity", known, repr(self.nonlinearity)))
 
-    def step(self, x, state, weights, masks=Masks()):
+    def step(self, x, state, weights, masks=NO_MASKS):
         """One step: x (B, D), (h_prev (B, H),), weights with K = 1 -> (h (B, H),), saved."""
         (h_prev,) = state
         f, _ = ACTIVATIONS[self.nonlinearity]
