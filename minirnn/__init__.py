@@ -1,7 +1,7 @@
 """minirnn: recurrent networks from first principles, proven by gradient checks and fast enough to train with."""
 
-from minirnn import ops
+from minirnn import nn, ops, optim
 from minirnn.autograd import NonFiniteError, Tensor, detect_anomaly, grad, no_grad
 
 __version__ = "0.1.0"
-__all__ = ["NonFiniteError", "Tensor", "detect_anomaly", "grad", "no_grad", "ops", "__version__"]
+__all__ = ["NonFiniteError", "Tensor", "detect_anomaly", "grad", "no_grad", "nn", "ops", "optim", "__version__"]

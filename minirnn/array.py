@@ -106,3 +106,14 @@ def stream(seed, purpose, *numbers):
     text = "/".join([str(int(seed)), purpose, *(str(int(n)) for n in numbers)])
     key = np.frombuffer(hashlib.sha256(text.encode()).digest()[:16], np.uint64)
     return np.random.Generator(np.random.Philox(key=key))
+
+
+class Streams:
+    """The named random streams of one step of a run: ``streams(purpose, *numbers)`` is ``stream(seed, purpose, step,
+    *numbers)``. What layers take as ``rng`` when training must not depend on the order of draws."""
+
+    def __init__(self, seed, step=0):
+        self.seed, self.step = seed, step
+
+    def __call__(self, purpose, *numbers):
+        return stream(self.seed, purpose, self.step, *numbers)

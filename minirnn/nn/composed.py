@@ -1,0 +1,83 @@
+"""The cells written with tape operations: slow, obviously right, differentiable to any order.
+
+Nothing here is derived by hand; these are the definitions. They check the explicit cells, and a recurrent layer
+re-runs itself in this form when the derivative of its gradient is asked for.
+"""
+
+from minirnn import ops
+from minirnn.array import xp_of
+from minirnn.autograd import Tensor
+from minirnn.bptt import active_steps, mask_at
+
+
+def _drop(mask, x):
+    return x if mask is None else ops.dropout(x, mask)
+
+
+def _affine(x, weight, bias):
+    y = ops.matmul(x, ops.transpose(weight))
+    return y if bias is None else y + bias
+
+
+def _activation(name):
+    return {"tanh": ops.tanh, "relu": ops.relu, "identity": lambda x: x}[name]
+
+
+def rnn_step(cell, x, state, w, masks):
+    """h = f(W [x, h_prev] + b): x (B, D), h (B, H)."""
+    (h,) = state
+    a = _affine(x, w.weight_ih, w.bias_ih) + _affine(_drop(masks.gal, h), w.weight_hh, w.bias_hh)  # thesis (2.2.1)
+    return (_activation(cell.nonlinearity)(a),)
+
+
+def lstm_step(cell, x, state, w, masks):
+    """One LSTM step on the tape: x (B, D), h and c (B, H)."""
+    h, c = state
+    phi = _activation(cell.activation)
+    a = _affine(x, w.weight_ih, w.bias_ih) + _affine(_drop(masks.gal, h), w.weight_hh, w.bias_hh)
+    gate = dict(zip(cell.gates, ops.split(a, len(cell.gates), axis=-1)))
+    i, o, g = ops.sigmoid(gate["i"]), ops.sigmoid(gate["o"]), phi(gate["g"])  # thesis (2.2.4)
+    kept = ops.sigmoid(gate["f"]) * c if cell.forget_gate else c
+    c = _drop(masks.moon, kept + i * _drop(masks.ours, g))  # thesis (2.2.5)
+    return o * phi(c), c  # thesis (2.2.6)
+
+
+def gru_step(cell, x, state, w, masks):
+    """One GRU step on the tape in any of its forms: x (B, D), h (B, H)."""
+    (h_prev,) = state
+    h = _drop(masks.gal, h_prev)
+    H = h.shape[-1]
+    x_r, x_z, x_n = ops.split(_affine(x, w.weight_ih, w.bias_ih), 3, axis=-1)
+    bias = (None, None) if w.bias_hh is None else ops.split(w.bias_hh, [2 * H, H])
+    weight_rz, weight_n = ops.split(w.weight_hh, [2 * H, H])
+    h_r, h_z = ops.split(_affine(h, weight_rz, bias[0]), 2, axis=-1)
+    r, z = ops.sigmoid(x_r + h_r), ops.sigmoid(x_z + h_z)  # thesis (2.2.7)
+    if cell.reset_after:
+        n = ops.tanh(x_n + r * _affine(h, weight_n, bias[1]))
+    else:
+        n = ops.tanh(x_n + _affine(r * h, weight_n, bias[1]))  # thesis (2.2.8)
+    n = _drop(masks.ours, n)
+    new = (1 - z) * h_prev + z * n if cell.convention == "thesis" else (1 - z) * n + z * h_prev  # thesis (2.2.9)
+    return (_drop(masks.moon, new),)
+
+
+STEPS = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}
+
+
+def sequence(cell, x, state, weights, masks, lengths=None, reverse=False):
+    """A cell over time on the tape: x (T, B, D), state Tensors (B, H), Weights of Tensors -> y (T, B, H), final state.
+
+    The same function as ``minirnn.bptt.forward``, padded steps and reversed time included.
+    """
+    step, T, xp = STEPS[cell.name], x.shape[0], xp_of(x.value)
+    active = None if lengths is None else active_steps(T, lengths, xp)  # (T, B, 1)
+    if active is not None:
+        x = ops.where(active, x, 0.0)
+    y = [None] * T
+    for t in reversed(range(T)) if reverse else range(T):
+        new = step(cell, x[t], state, weights, mask_at(masks, t))
+        if active is not None:
+            new = tuple(ops.where(active[t], n, old) for n, old in zip(new, state))
+        state, y[t] = new, new[0]
+    y = ops.stack(y)
+    return y if active is None else ops.where(active, y, Tensor(xp.zeros((), x.dtype))), state

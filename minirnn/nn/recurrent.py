@@ -1,0 +1,235 @@
+"""Recurrent layers and single-step cells with PyTorch's calls, argument order and parameter names."""
+
+import numpy as np
+
+from minirnn import cells, ops
+from minirnn.array import check_float, xp_of
+from minirnn.autograd import Tensor
+from minirnn.autograd.tape import lift
+from minirnn.cells import Masks, Weights
+from minirnn.errors import InputError, check_shape, must_be
+from minirnn.nn import init
+from minirnn.nn.layers import check_rate, check_size, draw_mask
+from minirnn.nn.module import Module, parameter
+from minirnn.nn.recurrence import recurrence
+from minirnn.nn.recurrent_dropout import as_recurrent_dropout
+
+
+def initial_weights(cell, inputs, hidden, bias, rng, dtype):
+    """Weights of one cell: every gate's weight_ih Glorot uniform and weight_hh orthogonal, biases 0, b_f = 1."""
+    K = len(cell.gates)
+    weight_ih = np.concatenate([init.glorot_uniform(rng, (hidden, inputs), dtype=dtype) for _ in range(K)])
+    weight_hh = np.concatenate([init.orthogonal(rng, (hidden, hidden), dtype=dtype) for _ in range(K)])
+    if not bias:
+        return Weights(weight_ih, weight_hh)
+    bias_ih = init.gate_biases(hidden, [1.0 if gate == "f" else 0.0 for gate in cell.gates], dtype)
+    return Weights(weight_ih, weight_hh, bias_ih, np.zeros_like(bias_ih))
+
+
+def _named(rng):
+    """rng as a function (purpose, layer) -> numpy Generator; a Generator serves every purpose in order of calls."""
+    return rng if rng is None or callable(rng) else lambda *name: rng
+
+
+class Recurrent(Module):
+    """What RNN, LSTM and GRU layers share: stacking, directions, dropout between layers, states, lengths.
+
+    Called as layer(x, state=None, lengths=None, rng=None) -> y, final state, as in PyTorch: x (T, B, D), or (B, T, D)
+    with batch_first, or (T, D) without a batch; y (T, B, dirs * H); each state (layers * dirs, B, H), zeros if None.
+    lengths (B,) ends each row at its own step: y is zero after it and the final state is the row's own.
+    rng: a numpy Generator, or a function (purpose, layer) -> Generator, needed where a mask is drawn in training.
+    Raises InputError or DtypeError for anything that does not fit.
+    """
+
+    def __init__(self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+                 recurrent_dropout, rng, dtype, kernels, clip_step):  # fmt: skip
+        where = type(self).__name__
+        self.cell, self.batch_first, self.bidirectional, self.bias = cell, batch_first, bool(bidirectional), bool(bias)
+        self.input_size = check_size(where, "input_size", input_size)
+        self.hidden_size = check_size(where, "hidden_size", hidden_size)
+        self.num_layers = check_size(where, "num_layers", num_layers)
+        self.dropout = check_rate(where, dropout)
+        self.recurrent_dropout = as_recurrent_dropout(recurrent_dropout)
+        self.kernels, self.clip_step = kernels, clip_step
+        rng = np.random.default_rng(rng)
+        for layer in range(self.num_layers):
+            inputs = self.input_size if layer == 0 else self.hidden_size * self.directions
+            for suffix in self._suffixes(layer):
+                weights = initial_weights(cell, inputs, self.hidden_size, bias, rng, dtype)
+                for name, value in weights._asdict().items():
+                    if value is not None:
+                        setattr(self, name + suffix, parameter(value))
+
+    @property
+    def directions(self):
+        return 2 if self.bidirectional else 1
+
+    def _suffixes(self, layer):
+        return [f"_l{layer}", f"_l{layer}_reverse"][: self.directions]
+
+    def weights(self, layer=0, reverse=False):
+        """The Weights (Tensors) of one layer and direction."""
+        suffix = self._suffixes(layer)[int(reverse)]
+        return Weights(*(getattr(self, name + suffix, None) for name in Weights._fields))
+
+    def forward(self, x, state=None, lengths=None, rng=None):
+        x, rng = lift(x), _named(rng)
+        where = type(self).__name__
+        batched = x.ndim == 3
+        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
+            form = "(B, T, D)" if self.batch_first else "(T, B, D)"
+            raise InputError(must_be(where, "x", f"{form} or (T, D) with D = {self.input_size}", x.shape))
+        check_float(where, "x", x)
+        x = ops.unsqueeze(x, 1) if not batched else ops.swapaxes(x, 0, 1) if self.batch_first else x
+        state = self._split_state(state, x, batched)
+        finals = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for reverse in range(self.directions):
+                place = layer * self.directions + reverse
+                masks = self._masks(x, place, rng)
+                y, final = recurrence(
+                    self.cell, x, state[place], self.weights(layer, reverse), masks, lengths=lengths,
+                    reverse=bool(reverse), form=self.kernels, clip_step=self.clip_step,
+                )  # fmt: skip
+                outputs.append(y)
+                finals.append(final)
+            x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
+            if layer + 1 < self.num_layers:
+                x = self._between(x, layer, rng)
+        final = tuple(ops.stack(parts) for parts in zip(*finals))
+        if not batched:
+            x, final = ops.squeeze(x, 1), tuple(ops.squeeze(s, 1) for s in final)
+        elif self.batch_first:
+            x = ops.swapaxes(x, 0, 1)
+        return x, final if len(final) > 1 else final[0]
+
+    def _split_state(self, state, x, batched):
+        """One tuple of (B, H) Tensors for every layer and direction."""
+        where, names = type(self).__name__, self.cell.states
+        places, B = self.num_layers * self.directions, x.shape[1]
+        if state is None:
+            zero = Tensor(xp_of(x.value).zeros((B, self.hidden_size), x.dtype))
+            return [(zero,) * len(names)] * places
+        state = state if isinstance(state, (tuple, list)) else (state,)
+        if len(state) != len(names):
+            raise InputError(must_be(where, "state", f"{len(names)} tensors ({', '.join(names)})", len(state)))
+        parts = []
+        for name, s in zip(names, map(lift, state)):
+            s = s if batched else ops.unsqueeze(s, 1)
+            cause = "time and batch exchanged, or another number of layers?"
+            check_shape(where, f"{name}0", s, "(layers * directions, B, H)", (places, B, self.hidden_size), cause)
+            parts.append([s[k] for k in range(places)])
+        return list(zip(*parts))
+
+    def _masks(self, x, place, rng):
+        if self.recurrent_dropout is None:
+            return Masks()
+        generator = None
+        if self.training and any(self.recurrent_dropout.rates().values()):
+            generator = self._need(rng)("recurrent", place)
+        T, B = x.shape[:2]
+        masks = self.recurrent_dropout.masks(generator, T, B, self.hidden_size, x.value, self.training)
+        if self.cell.name == "rnn" and masks.ours is not None:  # the RNN has no update: it falls back to thesis (3.3.4)
+            masks = Masks(gal=masks.ours if masks.gal is None else masks.gal * masks.ours)
+        return masks
+
+    def _between(self, x, layer, rng):
+        if not self.training or self.dropout == 0:
+            return x
+        keep = 1 - self.dropout
+        mask = draw_mask(self._need(rng)("between", layer), x.shape, keep, x.value)
+        return ops.dropout(x, Tensor(mask / x.dtype.type(keep)))
+
+    def _need(self, rng):
+        if rng is None:
+            what = "a numpy Generator (or a function that returns one) where dropout trains"
+            raise InputError(must_be(type(self).__name__, "rng", what, None, "pass rng=, or call eval()"))
+        return rng
+
+
+class RNN(Recurrent):
+    """Vanilla recurrent layer, h_t = f(W_ih x_t + W_hh h_{t-1} + b), f tanh, relu or identity. Thesis (2.2.1).
+
+    RNN(D, H)(x, h0) -> y (T, B, dirs * H), h_n (layers * dirs, B, H); see Recurrent for the call.
+    """
+
+    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
+                 dropout=0.0, bidirectional=False, *, recurrent_dropout=None, rng=None, dtype=np.float32, kernels=None,
+                 clip_step=None):  # fmt: skip
+        super().__init__(cells.RNN(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,
+                         bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step)  # fmt: skip
+
+
+class LSTM(Recurrent):
+    """Long short-term memory, thesis (2.2.4)-(2.2.6); forget_gate=False is version 0, activation may be relu.
+
+    LSTM(D, H)(x, (h0, c0)) -> y (T, B, dirs * H), (h_n, c_n) each (layers * dirs, B, H); see Recurrent for the call.
+    """
+
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+                 bidirectional=False, *, recurrent_dropout=None, forget_gate=True, activation="tanh", rng=None,
+                 dtype=np.float32, kernels=None, clip_step=None):  # fmt: skip
+        super().__init__(cells.LSTM(forget_gate, activation), input_size, hidden_size, num_layers, bias, batch_first,
+                         dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step)  # fmt: skip
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit. reset_after=False is the thesis's form, (2.2.7)-(2.2.9); reset_after=True is PyTorch's.
+
+    convention "thesis" or "slides" says which gate value keeps the old state (see cells.GRU).
+    GRU(D, H)(x, h0) -> y (T, B, dirs * H), h_n (layers * dirs, B, H); see Recurrent for the call.
+    """
+
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+                 bidirectional=False, *, reset_after=False, convention=None, recurrent_dropout=None, rng=None,
+                 dtype=np.float32, kernels=None, clip_step=None):  # fmt: skip
+        super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, num_layers, bias, batch_first,
+                         dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step)  # fmt: skip
+
+
+class SingleStep(Module):
+    """What RNNCell, LSTMCell and GRUCell share: one step, x (B, D) and state (B, H) -> new state."""
+
+    def __init__(self, cell, input_size, hidden_size, bias, rng, dtype):
+        self.cell = cell
+        self.input_size = check_size(type(self).__name__, "input_size", input_size)
+        self.hidden_size = check_size(type(self).__name__, "hidden_size", hidden_size)
+        weights = initial_weights(cell, input_size, hidden_size, bias, np.random.default_rng(rng), dtype)
+        for name, value in weights._asdict().items():
+            if value is not None:
+                setattr(self, name, parameter(value))
+
+    def forward(self, x, state=None, masks=None):
+        x = lift(x)
+        check_shape(type(self).__name__, "x", x, "(B, D)", (None, self.input_size))
+        if state is None:
+            zero = Tensor(xp_of(x.value).zeros((x.shape[0], self.hidden_size), x.dtype))
+            state = (zero,) * len(self.cell.states)
+        state = state if isinstance(state, (tuple, list)) else (state,)
+        weights = Weights(*(getattr(self, name, None) for name in Weights._fields))
+        _, final = recurrence(self.cell, ops.unsqueeze(x, 0), state, weights, masks, form="explicit")
+        return final if len(final) > 1 else final[0]
+
+
+class RNNCell(SingleStep):
+    """One step of RNN: RNNCell(D, H)(x, h) -> h."""
+
+    def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", *, rng=None, dtype=np.float32):
+        super().__init__(cells.RNN(nonlinearity), input_size, hidden_size, bias, rng, dtype)
+
+
+class LSTMCell(SingleStep):
+    """One step of LSTM: LSTMCell(D, H)(x, (h, c)) -> (h, c)."""
+
+    def __init__(self, input_size, hidden_size, bias=True, *, forget_gate=True, activation="tanh", rng=None,
+                 dtype=np.float32):  # fmt: skip
+        super().__init__(cells.LSTM(forget_gate, activation), input_size, hidden_size, bias, rng, dtype)
+
+
+class GRUCell(SingleStep):
+    """One step of GRU: GRUCell(D, H)(x, h) -> h."""
+
+    def __init__(self, input_size, hidden_size, bias=True, *, reset_after=False, convention=None, rng=None,
+                 dtype=np.float32):  # fmt: skip
+        super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, bias, rng, dtype)

@@ -1,0 +1,46 @@
+"""Exponential moving average of weights."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from minirnn.array import to_cpu, to_device
+from minirnn.errors import InputError, check_shape, must_be
+
+
+class WeightAverage:
+    """average = decay * average + (1 - decay) * parameter after each update; starts at the parameters' values."""
+
+    def __init__(self, parameters, decay=0.999):
+        if not 0 <= decay < 1:
+            raise InputError(must_be("WeightAverage", "decay", "in [0, 1)", decay))
+        self.parameters, self.decay = list(parameters), decay
+        self.values = [p.value.copy() for p in self.parameters]
+
+    def update(self):
+        """Take the current parameters into the average."""
+        d = self.decay
+        self.values = [(d * a + (1 - d) * p.value).astype(p.dtype) for a, p in zip(self.values, self.parameters)]
+
+    @contextmanager
+    def applied(self):
+        """Inside this context the parameters hold their averages, after it their own values again."""
+        own = [p.value for p in self.parameters]
+        for p, average in zip(self.parameters, self.values):
+            p.value = average
+        try:
+            yield
+        finally:
+            for p, value in zip(self.parameters, own):
+                p.value = value
+
+    def state_dict(self):
+        """{index: NumPy copy of an average}."""
+        return {str(k): np.array(to_cpu(a), order="C") for k, a in enumerate(self.values)}
+
+    def load_state_dict(self, arrays):
+        if set(arrays) != {str(k) for k in range(len(self.values))}:
+            raise InputError(must_be("WeightAverage", "entries", f"{len(self.values)} averages", len(arrays)))
+        for k, p in enumerate(self.parameters):
+            check_shape("WeightAverage", str(k), arrays[str(k)], "its parameter's shape", p.shape)
+        self.values = [to_device(np.array(arrays[str(k)], p.dtype), p.device) for k, p in enumerate(self.parameters)]

@@ -1,0 +1,145 @@
+"""Optimisers: each update is a few lines of its source's equation on plain arrays.
+
+``step()`` replaces every parameter's value by a new one; parameters without a gradient stay as they are.
+"""
+
+import numpy as np
+
+from minirnn.array import to_cpu, to_device, xp_of
+from minirnn.errors import InputError, check_shape, must_be
+
+
+class Optimizer:
+    """What all optimisers share: parameters, a learning rate ``lr`` that schedules may change, and their state."""
+
+    slots = ()  # names of the arrays kept for each parameter, of its shape
+
+    def __init__(self, parameters, lr):
+        self.parameters = list(parameters)
+        where = type(self).__name__
+        if not self.parameters:
+            raise InputError(must_be(where, "parameters", "at least one parameter", "none"))
+        if not lr > 0 or not np.isfinite(lr):
+            raise InputError(must_be(where, "lr", "a positive number", lr))
+        self.lr, self.updates = float(lr), 0
+        self.state = [{name: xp_of(p.value).zeros_like(p.value) for name in self.slots} for p in self.parameters]
+
+    def zero_grad(self):
+        """Forget the gradients."""
+        for p in self.parameters:
+            p.grad = None
+
+    def step(self):
+        """One update from the gradients in ``.grad``."""
+        self.updates += 1
+        for p, state in zip(self.parameters, self.state):
+            if p.grad is not None:
+                p.value = p.value - self.change(p.grad.value, state).astype(p.dtype, copy=False)
+
+    def change(self, g, state):
+        """What is subtracted from a parameter with gradient g; may replace the arrays in ``state``."""
+        raise TypeError(f"{type(self).__name__}: an optimiser defines change(g, state)")
+
+    def state_dict(self):
+        """{name: NumPy copy} that, loaded into an equal optimiser, makes it continue exactly."""
+        arrays = {"lr": np.float64(self.lr).reshape(()), "updates": np.int64(self.updates).reshape(())}
+        for k, state in enumerate(self.state):
+            arrays.update({f"{k}.{name}": np.array(to_cpu(a), order="C") for name, a in state.items()})
+        return {name: np.asarray(a) for name, a in arrays.items()}
+
+    def load_state_dict(self, arrays):
+        """Continue from ``state_dict()``'s result; InputError, and nothing changed, when it does not fit."""
+        where = f"{type(self).__name__}.load_state_dict"
+        names = {"lr", "updates"} | {f"{k}.{name}" for k in range(len(self.state)) for name in self.slots}
+        if set(arrays) != names:
+            off = sorted(set(arrays) ^ names)
+            raise InputError(must_be(where, "entries", "those of this optimiser", f"missing or extra {off[:4]}"))
+        for k, p in enumerate(self.parameters):
+            for name in self.slots:
+                check_shape(where, f"{k}.{name}", arrays[f"{k}.{name}"], "its parameter's shape", p.shape)
+        self.lr, self.updates = float(arrays["lr"]), int(arrays["updates"])
+        for k, p in enumerate(self.parameters):
+            self.state[k] = {n: to_device(np.array(arrays[f"{k}.{n}"], dtype=p.dtype), p.device) for n in self.slots}
+
+
+class SGD(Optimizer):
+    """theta -= lr g; with momentum m: v = m v + g, theta -= lr v."""
+
+    def __init__(self, parameters, lr=0.1, momentum=0.0):
+        if not 0 <= momentum < 1:
+            raise InputError(must_be("SGD", "momentum", "in [0, 1)", momentum))
+        self.momentum = momentum
+        self.slots = ("velocity",) if momentum else ()
+        super().__init__(parameters, lr)
+
+    def change(self, g, state):
+        if self.momentum:
+            g = state["velocity"] = self.momentum * state["velocity"] + g
+        return self.lr * g
+
+
+class Adam(Optimizer):
+    """m, v running means of g and g^2 with bias correction; theta -= lr m / (sqrt(v) + eps). Kingma and Ba 2015."""
+
+    slots = ("mean", "square")
+
+    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+        self.betas, self.eps = tuple(betas), eps
+        if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
+            raise InputError(must_be("Adam", "betas", "two numbers in [0, 1)", betas))
+        super().__init__(parameters, lr)
+
+    def change(self, g, state):
+        b1, b2 = self.betas
+        m = state["mean"] = b1 * state["mean"] + (1 - b1) * g
+        v = state["square"] = b2 * state["square"] + (1 - b2) * (g * g)
+        step = self.lr / (1 - b1**self.updates)
+        return step * m / (xp_of(g).sqrt(v) / (1 - b2**self.updates) ** 0.5 + self.eps)
+
+
+class RMSProp(Optimizer):
+    """s = rho s + (1-rho) g^2, theta -= lr g / sqrt(s + eps); with momentum the step itself is accumulated.
+
+    centred=True divides by the deviation instead, sqrt(s - a^2 + eps) with a the running mean of g (Graves 2013, whose
+    settings are lr=1e-4, rho=0.95, momentum=0.9, eps=1e-4).
+    """
+
+    def __init__(self, parameters, lr=1e-3, rho=0.9, momentum=0.0, centred=False, eps=1e-8):
+        for name, value in (("rho", rho), ("momentum", momentum)):
+            if not 0 <= value < 1:
+                raise InputError(must_be("RMSProp", name, "in [0, 1)", value))
+        self.rho, self.momentum, self.centred, self.eps = rho, momentum, centred, eps
+        self.slots = ("square",) + ("mean",) * bool(centred) + ("step",) * bool(momentum)
+        super().__init__(parameters, lr)
+
+    def change(self, g, state):
+        s = state["square"] = self.rho * state["square"] + (1 - self.rho) * (g * g)
+        if self.centred:
+            a = state["mean"] = self.rho * state["mean"] + (1 - self.rho) * g
+            s = s - a * a
+        change = self.lr * g / xp_of(g).sqrt(s + self.eps)
+        if self.momentum:
+            change = state["step"] = self.momentum * state["step"] + change
+        return change
+
+
+class Adadelta(Optimizer):
+    """Steps in the units of the parameter: g sqrt(u + eps) / sqrt(s + eps), s and u running means of g^2 and step^2.
+
+    Zeiler 2012; lr multiplies the step (1 in the paper).
+    """
+
+    slots = ("square", "step_square")
+
+    def __init__(self, parameters, lr=1.0, rho=0.95, eps=1e-6):
+        if not 0 <= rho < 1:
+            raise InputError(must_be("Adadelta", "rho", "in [0, 1)", rho))
+        self.rho, self.eps = rho, eps
+        super().__init__(parameters, lr)
+
+    def change(self, g, state):
+        xp = xp_of(g)
+        s = state["square"] = self.rho * state["square"] + (1 - self.rho) * (g * g)
+        step = xp.sqrt(state["step_square"] + self.eps) / xp.sqrt(s + self.eps) * g
+        state["step_square"] = self.rho * state["step_square"] + (1 - self.rho) * (step * step)
+        return self.lr * step
