@@ -1,0 +1,126 @@
+"""The border of ``minirnn.bptt``: arguments are checked here, once, and trusted inside."""
+
+import numbers
+
+import numpy as np
+
+from minirnn.array import check_float, device_of, to_cpu, xp_of
+from minirnn.cells.operands import Masks, Weights
+from minirnn.errors import DtypeError, InputError, check_shape, must_be
+
+
+def check_sequence(where, cell, x, state0, weights, masks, lengths):
+    """Return (x, state0, weights, masks, lengths) in the forms the loops expect, or raise the clear error."""
+    _check_array(where, "x", x)
+    if x.ndim != 3:
+        cause = "time comes first; is the batch or the time axis missing?"
+        raise InputError(must_be(where, "x", "(T, B, D)", tuple(x.shape), cause))
+    if 0 in x.shape:
+        raise InputError(must_be(where, "x", "(T, B, D) with every size at least 1", tuple(x.shape)))
+    check_float(where, "x", x)
+    T, B, D = x.shape
+    weights = _check_weights(where, cell, x, weights)
+    H = weights.weight_hh.shape[1]
+    state0 = tuple(state0) if isinstance(state0, (tuple, list)) else (state0,)
+    if len(state0) != len(cell.states):
+        expected = f"{len(cell.states)} arrays ({', '.join(cell.states)})"
+        raise InputError(must_be(where, f"state0 of {cell.name}", expected, f"{len(state0)}"))
+    for name, s in zip(cell.states, state0):
+        _check_like(where, f"{name}0", s, x)
+        check_shape(where, f"{name}0", s, "(B, H)", (B, H))
+    masks = _check_masks(where, cell, x, masks, (T, B, H))
+    return x, state0, weights, masks, check_lengths(where, lengths, T, B)
+
+
+def check_lengths(where, lengths, T, B):
+    """Integers (B,), each in 1..T, in any order, as a NumPy array; None stays None."""
+    if lengths is None:
+        return None
+    lengths = to_cpu(lengths) if hasattr(lengths, "dtype") else np.asarray(lengths)
+    if lengths.dtype.kind not in "iu":
+        raise DtypeError(must_be(where, "lengths", "integers", lengths.dtype, "use lengths.astype(int)"))
+    check_shape(where, "lengths", lengths, "(B,)", (B,), "one length for each row of the batch")
+    if lengths.min() < 1 or lengths.max() > T:
+        outside = lengths[(lengths < 1) | (lengths > T)][0]
+        raise InputError(must_be(where, "lengths", f"in 1..T = 1..{T}", int(outside), "drop empty sequences first"))
+    return lengths.astype(np.int64)
+
+
+def check_cotangents(where, run, dy, dfinal):
+    """dy (T, B, H) and dfinal, one (B, H) for each state; None means zero. Gradients of padded outputs are dropped."""
+    T, B, H = run.y.shape
+    xp = xp_of(run.x)
+    if dy is None:
+        dy = xp.zeros_like(run.y)
+    _check_like(where, "dy", dy, run.x)
+    check_shape(where, "dy", dy, "(T, B, H)", (T, B, H))
+    if run.active is not None:
+        dy = xp.where(run.active, dy, 0)
+    dfinal = (None,) * len(run.final) if dfinal is None else dfinal
+    dfinal = tuple(dfinal) if isinstance(dfinal, (tuple, list)) else (dfinal,)
+    if len(dfinal) != len(run.final):
+        expected = f"{len(run.final)} arrays ({', '.join(run.cell.states)})"
+        raise InputError(must_be(where, f"dfinal of {run.cell.name}", expected, f"{len(dfinal)}"))
+    dfinal = tuple(xp.zeros_like(s) if d is None else d for d, s in zip(dfinal, run.final))
+    for name, d in zip(run.cell.states, dfinal):
+        _check_like(where, f"d{name}_final", d, run.x)
+        check_shape(where, f"d{name}_final", d, "(B, H)", (B, H))
+    return dy, dfinal
+
+
+def check_positive(where, name, value, whole=False):
+    """A number above zero, and an integer where ``whole``."""
+    kind = numbers.Integral if whole else numbers.Real
+    if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
+        raise InputError(must_be(where, name, "a positive integer" if whole else "a positive number", repr(value)))
+
+
+def _check_weights(where, cell, x, weights):
+    weights = Weights(*weights)
+    D, K = x.shape[2], len(cell.gates)
+    for name, w in weights._asdict().items():
+        if w is not None or name in ("weight_ih", "weight_hh"):
+            _check_like(where, name, w, x)
+    if weights.weight_hh.ndim != 2:
+        raise InputError(must_be(where, "weight_hh", f"({K}H, H)", tuple(weights.weight_hh.shape)))
+    H = weights.weight_hh.shape[1]
+    letters = "H" if K == 1 else f"{K}H"
+    check_shape(where, "weight_hh", weights.weight_hh, f"({letters}, H)", (K * H, H), "is it transposed?")
+    check_shape(where, "weight_ih", weights.weight_ih, f"({letters}, D)", (K * H, D), "is it transposed?")
+    for name in ("bias_ih", "bias_hh"):
+        if getattr(weights, name) is not None:
+            check_shape(where, name, getattr(weights, name), f"({letters},)", (K * H,))
+    return weights
+
+
+def _check_masks(where, cell, x, masks, sizes):
+    masks = Masks() if masks is None else Masks(*masks)
+    if cell.name == "rnn" and (masks.moon is not None or masks.ours is not None):
+        cause = "a vanilla RNN has no memory cell to mask"
+        raise InputError(must_be(where, "masks of rnn", "gal only", "moon or ours", cause))
+    return Masks(*(_check_mask(where, f"mask {name}", m, x, sizes) for name, m in masks._asdict().items()))
+
+
+def _check_mask(where, name, mask, x, sizes):
+    if mask is None:
+        return None
+    if isinstance(mask, numbers.Real) or getattr(mask, "ndim", None) == 0:
+        return float(mask)  # a Python number takes the arrays' dtype
+    _check_like(where, name, mask, x)
+    if tuple(mask.shape) not in (sizes, sizes[1:]):
+        expected = f"(T, B, H) = {sizes}, (B, H) = {sizes[1:]} or a number"
+        raise InputError(must_be(where, name, expected, tuple(mask.shape)))
+    return mask
+
+
+def _check_array(where, name, array):
+    if not hasattr(array, "dtype") or not hasattr(array, "ndim"):
+        raise DtypeError(must_be(where, name, "an array", type(array).__name__))
+
+
+def _check_like(where, name, array, x):
+    _check_array(where, name, array)
+    if array.dtype != x.dtype:
+        raise DtypeError(must_be(where, name, f"{x.dtype} like x", array.dtype, "convert one of them with astype"))
+    if xp_of(array) is not xp_of(x) or device_of(array) != device_of(x):
+        raise InputError(must_be(where, name, f"on {device_of(x)} like x", f"on {device_of(array)}"))
