@@ -27,7 +27,8 @@ def _cupy():
         import cupy
     except ImportError:
         raise InputError(
-            "device: 'cuda' needs CuPy, which is not installed; install minirnn[cuda12] or minirnn[cuda13] to match your driver"
+            "device: 'cuda' needs CuPy, which is not installed; "
+            "install minirnn[cuda12] or minirnn[cuda13], whichever matches your driver"
         ) from None
     try:
         count = cupy.cuda.runtime.getDeviceCount()

@@ -138,12 +138,18 @@ def _conv_transpose(where, d, x, weight, bias, stride, padding, output_padding):
 
 
 def conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0):
-    """The data gradient of conv1d as a layer: x (N, O, L), weight (O, C, k) -> (N, C, (L-1) s - 2p + k + output_padding)."""
+    """The data gradient of conv1d as a layer.
+
+    x (N, O, L), weight (O, C, k), bias (C,) -> (N, C, (L-1) stride - 2 padding + k + output_padding).
+    """
     return _conv_transpose("conv_transpose1d", 1, x, weight, bias, stride, padding, output_padding)
 
 
 def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0):
-    """The data gradient of conv2d as a layer: x (N, O, H, W), weight (O, C, kh, kw) -> (N, C, H', W'). Thesis sec. 5.3.2."""
+    """The data gradient of conv2d as a layer, each axis as in conv_transpose1d. Thesis sec. 5.3.2.
+
+    x (N, O, H, W), weight (O, C, kh, kw), bias (C,) -> (N, C, H', W').
+    """
     return _conv_transpose("conv_transpose2d", 2, x, weight, bias, stride, padding, output_padding)
 
 

@@ -185,7 +185,7 @@ def _check_finite(name, values, parents):
                     made = f"operation {parent.node.name!r}" if parent.node else "the caller"
                     raise NonFiniteError(
                         name,
-                        f"{name}: argument {place} already holds a non-finite value, given by {made}; look there first",
+                        f"{name}: argument {place} already holds a non-finite value given by {made}; look there first",
                     )
             raise NonFiniteError(name, f"{name}: made the first non-finite value from finite arguments")
 

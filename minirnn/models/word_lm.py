@@ -25,14 +25,15 @@ class LanguageModel(nn.Module):
         rng = np.random.default_rng(rng)
         self.embedding = nn.Embedding(vocabulary, embedding, rng=rng, dtype=dtype)
         self.recurrent = LAYERS[cell](embedding, hidden, layers, dropout=self.drop_out if layers > 1 else 0.0,
-                                      recurrent_dropout=recurrent_dropout, rng=rng, dtype=dtype, **layer_options)  # fmt: skip
+                                      recurrent_dropout=recurrent_dropout, rng=rng, dtype=dtype,
+                                      **layer_options)  # fmt: skip
         self.output = nn.Linear(hidden, vocabulary, rng=rng, dtype=dtype)
         self.input_dropout, self.output_dropout = nn.Dropout(self.drop_in), nn.Dropout(self.drop_out)
         for parameter in self.parameters():
             parameter.value = nn.init.uniform(rng, parameter.shape, init, dtype)
 
     def forward(self, tokens, state=None, rng=None, lengths=None):
-        """tokens (T, B), state as the recurrent layer's (None: zeros), rng a Streams (needed to draw masks in training)."""
+        """tokens (T, B), state as the recurrent layer's (None: zeros); rng a Streams, needed to draw masks in training."""
         draw = rng if callable(rng) else lambda *name: rng
         x = self.input_dropout(self.embedding(tokens), draw("input"))
         h, state = self.recurrent(x, state, lengths=lengths, rng=None if rng is None else draw)

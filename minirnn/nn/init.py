@@ -33,7 +33,7 @@ def he_normal(rng, shape, dtype=np.float32):
 
 
 def orthogonal(rng, shape, gain=1.0, dtype=np.float32):
-    """Rows or columns orthonormal, Haar-distributed: QR of a Gaussian matrix, columns times the sign of R's diagonal."""
+    """Rows or columns orthonormal, Haar-distributed: Q of a Gaussian matrix, columns times the sign of R's diagonal."""
     if len(shape) != 2:
         raise InputError(must_be("orthogonal", "shape", "(out, in)", shape))
     tall = (max(shape), min(shape))

@@ -50,8 +50,10 @@ class Embedding(Module):
     """Rows of a table: ids (...) of ints in [0, V) -> (..., D); weight (V, D), N(0, 1) from ``rng``."""
 
     def __init__(self, num_embeddings, embedding_dim, *, rng=None, dtype=np.float32):
-        shape = (check_size("Embedding", "num_embeddings", num_embeddings),
-                 check_size("Embedding", "embedding_dim", embedding_dim))
+        shape = (
+            check_size("Embedding", "num_embeddings", num_embeddings),
+            check_size("Embedding", "embedding_dim", embedding_dim),
+        )
         self.weight = parameter(init.normal(np.random.default_rng(rng), shape, 1.0, dtype))
 
     def forward(self, ids):
@@ -72,7 +74,8 @@ class Dropout(Module):
             return x
         rng = self.rng if rng is None else rng
         if rng is None:
-            raise InputError(must_be("Dropout", "rng", "a numpy Generator in training", None, "pass rng= here or to Dropout"))
+            cause = "pass rng= here or to Dropout"
+            raise InputError(must_be("Dropout", "rng", "a numpy Generator in training", None, cause))
         keep = 1 - self.rate
         return ops.dropout(x, Tensor(draw_mask(rng, x.shape, keep, x.value) / x.dtype.type(keep)))
 

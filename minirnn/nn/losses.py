@@ -20,7 +20,7 @@ def _weights(where, time, shape, mask, xp, dtype):
         mask = xp.asarray(mask.value if isinstance(mask, Tensor) else mask).astype(dtype)
         check_shape(where, "mask", mask, "the targets' shape", shape)
     if time == "sum" and len(shape) > 1:
-        return mask / int(np.prod(shape[1:]))              # batch mean, added over the steps
+        return mask / int(np.prod(shape[1:]))  # batch mean, added over the steps
     total = mask.sum()
     if total == 0:
         raise InputError(must_be(where, "mask", "not zero everywhere", "no counted entry"))
@@ -53,7 +53,7 @@ def cross_entropy(logits, targets, mask=None, time="mean"):
     p /= total
 
     def vjp(dloss):
-        if recording():                                    # a second derivative is wanted: softmax on the tape
+        if recording():  # a second derivative is wanted: softmax on the tape
             onehot = (xp.arange(a.shape[-1]) == targets[..., None]).astype(a.dtype)
             return ((ops.softmax(logits) - onehot) * weight[..., None] * dloss,)
         scale = weight * dloss.value
@@ -82,4 +82,4 @@ def bce_with_logits(logits, targets, mask=None, time="mean"):
     if bool((y.value < 0).any() or (y.value > 1).any()):
         raise InputError(must_be("bce_with_logits", "targets", "in [0, 1]", "values outside"))
     weight = _weights("bce_with_logits", time, z.shape, mask, xp_of(z.value), z.dtype)
-    return ops.sum((ops.softplus(z) - z * y) * weight)     # softplus(z) = max(z, 0) + log(1 + e^-|z|)
+    return ops.sum((ops.softplus(z) - z * y) * weight)  # softplus(z) = max(z, 0) + log(1 + e^-|z|)

@@ -31,7 +31,8 @@ class RecurrentDropout:
                 raise InputError(must_be("recurrent_dropout", "scheme", f"one of {', '.join(SCHEMES)}", repr(scheme)))
             check_rate("recurrent_dropout", rate)
         if self.sampling not in ("per_step", "per_sequence"):
-            raise InputError(must_be("recurrent_dropout", "sampling", "'per_step' or 'per_sequence'", repr(self.sampling)))
+            what = "'per_step' or 'per_sequence'"
+            raise InputError(must_be("recurrent_dropout", "sampling", what, repr(self.sampling)))
         if self.scaling not in ("test", "inverted"):
             raise InputError(must_be("recurrent_dropout", "scaling", "'test' or 'inverted'", repr(self.scaling)))
 
