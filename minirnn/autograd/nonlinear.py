@@ -1,5 +1,7 @@
 """Nonlinearities, their numerically safe forms, and dropout with a given mask."""
 
+import numpy as np
+
 from minirnn.array import xp_of
 from minirnn.autograd.arithmetic import multiply
 from minirnn.autograd.reduce import sum
@@ -90,7 +92,8 @@ def logsumexp(x, axis=-1, keepdims=False):
     xp = xp_of(x.value)
     top = x.value.max(axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, x.dtype.type(0))
-    with_axis = xp.log(xp.exp(x.value - top).sum(axis=axis, keepdims=True)) + top
+    with np.errstate(divide="ignore"):  # log 0 = -inf is meant
+        with_axis = xp.log(xp.exp(x.value - top).sum(axis=axis, keepdims=True)) + top
     value = with_axis if keepdims else with_axis.squeeze(axis)
 
     def vjp(dy):

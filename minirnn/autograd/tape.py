@@ -185,7 +185,7 @@ def _check_finite(name, values, parents):
                     made = f"operation {parent.node.name!r}" if parent.node else "the caller"
                     raise NonFiniteError(
                         name,
-                        f"{name}: argument {place} already holds a non-finite value given by {made}; look there first",
+                        f"{name}: argument {place} holds a non-finite value given by {made}; look there first",
                     )
             raise NonFiniteError(name, f"{name}: made the first non-finite value from finite arguments")
 
@@ -193,7 +193,7 @@ def _check_finite(name, values, parents):
 def _cotangent(where, output, cotangent):
     if not output.requires_grad:
         raise InputError(
-            f"{where}: nothing to differentiate; no input of this tensor has requires_grad (or it was made under no_grad)"
+            f"{where}: nothing to differentiate; no input of it has requires_grad, or it was made under no_grad"
         )
     if cotangent is None:
         if output.size != 1:

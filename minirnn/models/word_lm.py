@@ -33,7 +33,7 @@ class LanguageModel(nn.Module):
             parameter.value = nn.init.uniform(rng, parameter.shape, init, dtype)
 
     def forward(self, tokens, state=None, rng=None, lengths=None):
-        """tokens (T, B), state as the recurrent layer's (None: zeros); rng a Streams, needed to draw masks in training."""
+        """tokens (T, B), state as the recurrent layer's (None: zeros); rng a Streams, for the masks in training."""
         draw = rng if callable(rng) else lambda *name: rng
         x = self.input_dropout(self.embedding(tokens), draw("input"))
         h, state = self.recurrent(x, state, lengths=lengths, rng=None if rng is None else draw)

@@ -1,0 +1,235 @@
+"""Operations: values against numpy's own, first and second derivatives against central differences, broadcasting,
+dtypes, and errors. The full gradient suite is ``minirnn gradcheck --all``; these tests do not use its code."""
+
+import numpy as np
+import pytest
+
+from minirnn import Tensor, grad, ops
+from minirnn.errors import DtypeError, InputError
+
+rng = np.random.default_rng(7)
+
+
+def normal(*shape):
+    """Values away from 0, of both signs."""
+    return rng.uniform(0.3, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
+
+
+def positive(*shape):
+    return rng.uniform(0.5, 2.0, shape)
+
+
+# name -> (operation on Tensors, arrays)
+CASES = {
+    "add": (ops.add, normal(3, 4), normal(4)),
+    "subtract": (ops.subtract, normal(3, 1), normal(3, 4)),
+    "multiply": (ops.multiply, normal(2, 3, 4), normal(3, 1)),
+    "divide": (ops.divide, normal(3, 4), positive(4)),
+    "negative": (ops.negative, normal(3)),
+    "power": (ops.power, positive(3, 4), normal(4)),
+    "square": (lambda x: x**2, normal(3)),
+    "exp": (ops.exp, normal(3)),
+    "log": (ops.log, positive(3)),
+    "sqrt": (ops.sqrt, positive(3)),
+    "absolute": (ops.absolute, normal(5)),
+    "maximum": (ops.maximum, normal(3, 4), normal(4)),
+    "minimum": (ops.minimum, normal(3, 4), normal(3, 1)),
+    "where": (lambda x, y: ops.where(np.array([True, False, True]), x, y), normal(2, 3), normal(3)),
+    "clip": (lambda x: ops.clip(x, -0.5, 0.5), np.array([-1.0, -0.2, 0.3, 0.9])),
+    "expand": (lambda x: ops.expand(x, (2, 3, 4)), normal(3, 1)),
+    "tanh": (ops.tanh, normal(3)),
+    "sigmoid": (ops.sigmoid, normal(3)),
+    "relu": (ops.relu, normal(5)),
+    "leaky_relu": (lambda x: ops.leaky_relu(x, 0.2), normal(5)),
+    "softplus": (ops.softplus, normal(4)),
+    "softmax": (ops.softmax, normal(3, 4)),
+    "log_softmax": (lambda x: ops.log_softmax(x, 0), normal(3, 4)),
+    "logsumexp": (lambda x: ops.logsumexp(x, 1), normal(3, 4)),
+    "matmul": (ops.matmul, normal(2, 3, 4), normal(4, 5)),
+    "matmul batched": (ops.matmul, normal(2, 3, 4), normal(2, 4, 5)),
+    "matmul broadcast": (ops.matmul, normal(3, 4), normal(2, 4, 5)),
+    "matrix-vector": (ops.matmul, normal(3, 4), normal(4)),
+    "vector-matrix": (ops.matmul, normal(4), normal(4, 3)),
+    "vector-vector": (ops.matmul, normal(4), normal(4)),
+    "vector-batch": (ops.matmul, normal(4), normal(2, 4, 3)),
+    "batch-vector": (ops.matmul, normal(2, 3, 4), normal(4)),
+    "einsum": (lambda x, w: ops.einsum("tbd,hd->th", x, w), normal(2, 3, 4), normal(5, 4)),
+    "einsum of three": (lambda a, b, c: ops.einsum("i,ij,j->", a, b, c), normal(2), normal(2, 3), normal(3)),
+    "einsum sum": (lambda x: ops.einsum("ij->j", x), normal(2, 3)),
+    "norm": (lambda x: ops.norm(x, 1), normal(3, 4)),
+    "norm of all": (ops.norm, normal(3, 4)),
+    "dot": (ops.dot, normal(3), normal(3)),
+    "sum": (lambda x: ops.sum(x, (0, 2)), normal(2, 3, 4)),
+    "mean": (lambda x: ops.mean(x, 1, True), normal(2, 3)),
+    "var": (lambda x: ops.var(x, 0, ddof=1), normal(4, 3)),
+    "max": (lambda x: ops.max(x, (0, 2)), normal(2, 3, 4)),
+    "min": (ops.min, normal(2, 3)),
+    "prod": (lambda x: ops.prod(x, 1), normal(2, 3, 2)),
+    "prod of all": (lambda x: ops.prod(x, None, True), normal(2, 3)),
+    "prod with a zero": (lambda x: ops.prod(x, 0), np.array([2.0, 0.0, -3.0])),
+    "cumsum": (lambda x: ops.cumsum(x, 0), normal(3, 2)),
+    "reshape": (lambda x: ops.reshape(x, (3, -1)), normal(2, 3)),
+    "transpose": (lambda x: ops.transpose(x, (2, 0, 1)), normal(2, 3, 4)),
+    "swapaxes": (lambda x: ops.swapaxes(x, 0, -1), normal(2, 3, 4)),
+    "squeeze": (lambda x: ops.squeeze(x, 1), normal(3, 1)),
+    "unsqueeze": (lambda x: ops.unsqueeze(x, 1), normal(3, 2)),
+    "concatenate": (lambda a, b: ops.concatenate([a, b], 1), normal(2, 3), normal(2, 1)),
+    "stack": (lambda a, b: ops.stack([a, b], 1), normal(2, 3), normal(2, 3)),
+    "split": (lambda x: ops.split(x, [1, 2], 1)[1] * ops.split(x, [2, 1], 1)[0], normal(2, 3)),
+    "pad": (lambda x: ops.pad(x, ((1, 0), (0, 2))), normal(2, 3)),
+    "flip": (lambda x: ops.flip(x, 0), normal(2, 3)),
+    "roll": (lambda x: ops.roll(x, 1, 1), normal(2, 3)),
+    "index": (lambda x: x[1:, 0], normal(3, 2)),
+    "index repeated": (lambda x: x[np.array([0, 0, 1]), 1:], normal(2, 3)),
+    "index boolean": (lambda x: x[np.array([[True, False, True], [False, True, True]])], normal(2, 3)),
+    "gather": (lambda x: ops.gather(x, np.array([[0, 0], [2, 1]]), 1), normal(2, 3)),
+    "embedding": (lambda w: ops.embedding(w, np.array([[0, 0], [2, 1]])), normal(3, 2)),
+    "conv1d": (lambda x, w, b: ops.conv1d(x, w, b, 2, 1), normal(2, 3, 7), normal(4, 3, 3), normal(4)),
+    "conv1d causal": (lambda x, w: ops.conv1d(x, w, padding="causal"), normal(2, 3, 5), normal(4, 3, 3)),
+    "conv2d": (lambda x, w: ops.conv2d(x, w, None, (2, 1), (1, 0)), normal(2, 2, 5, 4), normal(3, 2, 3, 2)),
+    "conv_transpose1d": (
+        lambda x, w, b: ops.conv_transpose1d(x, w, b, 2, 1, 1), normal(2, 3, 4), normal(3, 2, 3), normal(2)),
+    "conv_transpose2d": (
+        lambda x, w: ops.conv_transpose2d(x, w, None, 2, 1), normal(1, 2, 3, 3), normal(2, 2, 3, 3)),
+    "unfold": (lambda x: ops.unfold(x, (2,), (1,)), normal(2, 1, 4)),
+    "max_pool": (lambda x: ops.max_pool(x, 2), normal(2, 2, 4, 5)),
+    "avg_pool": (lambda x: ops.avg_pool(x, 3, 2), normal(2, 2, 7)),
+    "dropout": (lambda x: ops.dropout(x, np.array([0.0, 2.0, 2.0])), normal(2, 3)),
+}  # fmt: skip
+
+
+def central_differences(f, arrays, h=1e-5):
+    """Gradient of a function of arrays to a number, entry by entry."""
+    gradients = []
+    for k, a in enumerate(arrays):
+        g = np.zeros_like(a)
+        for place in np.ndindex(a.shape):
+            moved = [np.array(b) for b in arrays]
+            moved[k][place] += h
+            up = f(*moved)
+            moved[k][place] -= 2 * h
+            g[place] = (up - f(*moved)) / (2 * h)
+        gradients.append(g)
+    return gradients
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_operation_first_and_second_derivative(name):
+    operation, *arrays = CASES[name]
+    cotangent = rng.standard_normal(operation(*map(Tensor, arrays)).shape)
+    directions = [rng.standard_normal(a.shape) for a in arrays]
+
+    def value(*arrays):
+        return float((operation(*map(Tensor, arrays)).value * cotangent).sum())
+
+    def slope(*arrays):
+        leaves = [Tensor(a, True) for a in arrays]
+        gradients = grad(operation(*leaves), leaves, cotangent)
+        return float(sum((g.value * d).sum() for g, d in zip(gradients, directions)))
+
+    leaves = [Tensor(a, True) for a in arrays]
+    first = grad(operation(*leaves), leaves, cotangent, create_graph=True)
+    for g, expected in zip(first, central_differences(value, arrays)):
+        np.testing.assert_allclose(g.value, expected, rtol=1e-7, atol=1e-7)
+    along = sum(((g * d).sum() for g, d in zip(first, directions)), Tensor(np.zeros(())))
+    second = grad(along, leaves) if along.requires_grad else [Tensor(np.zeros(a.shape)) for a in arrays]
+    for g, expected in zip(second, central_differences(slope, arrays)):
+        np.testing.assert_allclose(g.value, expected, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_operation_keeps_float32_there_and_back(name):
+    operation, *arrays = CASES[name]
+    leaves = [Tensor(a.astype(np.float32), True) for a in arrays]
+    if name == "dropout":
+        operation = lambda x: ops.dropout(x, np.array([0, 2, 2], np.float32))
+    y = operation(*leaves)
+    gradients = grad(y, leaves, np.ones(y.shape, np.float32), create_graph=True)
+    assert y.dtype == np.float32 and all(g.dtype == np.float32 for g in gradients)
+    assert all(g.shape == leaf.shape for g, leaf in zip(gradients, leaves))
+
+
+def test_values_against_numpy():
+    a, b = normal(2, 3, 4), positive(4, 5)
+    x, w = Tensor(a), Tensor(b)
+    np.testing.assert_allclose((x @ w).value, a @ b)
+    np.testing.assert_allclose(ops.logsumexp(x).value, np.log(np.exp(a).sum(-1)))
+    np.testing.assert_allclose(ops.var(x, (0, 1)).value, a.var((0, 1)))
+    np.testing.assert_allclose(ops.prod(x, 1).value, a.prod(1))
+    np.testing.assert_array_equal(ops.sign(x).value, np.sign(a))
+    np.testing.assert_allclose(ops.softplus(x).value, np.log1p(np.exp(a)))
+    np.testing.assert_allclose(x.clip(-1, 1).cumsum(1).value, a.clip(-1, 1).cumsum(1))
+    assert ops.sum(x).shape == () and x.norm().item() == pytest.approx(np.sqrt((a**2).sum()))
+
+
+def test_saturated_and_infinite_arguments_stay_right():
+    big = Tensor(np.array([-1e4, 0.0, 1e4]))
+    np.testing.assert_array_equal(ops.sigmoid(big).value, [0.0, 0.5, 1.0])
+    np.testing.assert_array_equal(ops.softplus(big).value, [0.0, np.log(2), 1e4])
+    np.testing.assert_allclose(ops.log_softmax(big).value, [-2e4, -1e4, 0.0])
+    assert ops.logsumexp(Tensor(np.array([-np.inf, -np.inf]))).item() == -np.inf
+    assert np.isnan(ops.maximum(Tensor(np.array([np.nan])), 1.0).value[0])
+
+
+def test_ties_share_or_go_to_the_first():
+    x = Tensor(np.array([2.0, 2.0, 1.0]), True)
+    np.testing.assert_array_equal(grad(ops.max(x), x)[0].value, [1, 0, 0])
+    np.testing.assert_array_equal(grad(ops.maximum(x, 2.0).sum(), x)[0].value, [0.5, 0.5, 0])
+    np.testing.assert_array_equal(grad(ops.norm(x * 0.0), x)[0].value, [0, 0, 0])
+
+
+def test_negative_and_positive_names_of_one_row_add_up():
+    x = Tensor(np.zeros((5, 2)), True)
+    rows = np.array([-1, 4] * 50)
+    np.testing.assert_array_equal(grad(x[rows].sum(), x)[0].value[:, 0], [0, 0, 0, 0, 100])
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), (3, 2)])
+def test_convolution_and_its_transpose_are_adjoint(stride, padding):
+    x, w = Tensor(normal(2, 3, 8, 7)), Tensor(normal(4, 3, 3, 2))
+    y = ops.conv2d(x, w, stride=stride, padding=padding)
+    cotangent = Tensor(normal(*y.shape))
+    extra = tuple((n + 2 * padding - k) % stride for n, k in zip(x.shape[2:], w.shape[2:]))
+    back = ops.conv_transpose2d(cotangent, w, stride=stride, padding=padding, output_padding=extra)
+    assert back.shape == x.shape
+    np.testing.assert_allclose((y * cotangent).sum().item(), (x * back).sum().item(), rtol=1e-10)
+
+
+def test_convolution_limits_are_linear_layers():
+    x, w = Tensor(normal(2, 3, 5)), Tensor(normal(4, 3, 1))
+    np.testing.assert_allclose(ops.conv1d(x, w).value, np.einsum("ncl,oc->nol", x.value, w.value[:, :, 0]))
+    whole = Tensor(normal(4, 3, 5))
+    np.testing.assert_allclose(ops.conv1d(x, whole).value[:, :, 0], np.einsum("ncl,ocl->no", x.value, whole.value))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ops.matmul(normal(2, 3), normal(2, 3)), r"matmul: shapes must be .*; is one of them transposed"),
+        (lambda: ops.einsum("ii->i", normal(2, 2)), "einsum: subscripts must be"),
+        (lambda: ops.einsum("ij,jk->ik", normal(2, 2)), "for 1 operands"),
+        (lambda: ops.split(normal(5), 2), "divisor of the axis length 5"),
+        (lambda: ops.split(normal(5), [2, 2]), "numbers that add up to 5"),
+        (lambda: ops.concatenate([]), "at least one tensor"),
+        (lambda: ops.pad(normal(2, 2), ((1, 1),)), "2 pairs of non-negative ints"),
+        (lambda: ops.var(normal(2), ddof=2), r"below the number of entries \(2\)"),
+        (lambda: ops.prod(normal(2, 2), (0, 1)), "axis must be an int or None"),
+        (lambda: ops.embedding(normal(3, 2), np.array([0, 3])), r"ids must be in \[0, V\) = \[0, 3\), got 0\.\.3"),
+        (lambda: ops.gather(normal(3, 2), np.array([0])), "2 axes, as x"),
+        (lambda: ops.conv1d(normal(2, 3, 4), normal(4, 2, 3)), "axis 1 = 3, the channels of x"),
+        (lambda: ops.conv2d(normal(2, 3, 4), normal(4, 3, 3)), r"x must be \(N, C, H, W\)"),
+        (lambda: ops.conv1d(normal(2, 3, 2), normal(4, 3, 3)), "kernel must be at most the padded input"),
+        (lambda: ops.conv1d(normal(2, 3, 4), normal(4, 3, 3), stride=0), "stride must be an int >= 1"),
+        (lambda: ops.conv_transpose1d(normal(2, 3, 4), normal(3, 2, 3), output_padding=1), "below the stride"),
+        (lambda: ops.max_pool(normal(2, 3), 2), r"x must be \(N, C, L\)"),
+        (lambda: ops.avg_pool(normal(1, 1, 2), 3), "kernel must be at most"),
+    ],
+)  # fmt: skip
+def test_bad_arguments_get_one_clear_error(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
+
+
+def test_embedding_refuses_floats():
+    with pytest.raises(DtypeError, match="ids must be an integer array, got float64"):
+        ops.embedding(normal(3, 2), np.array([0.0]))
