@@ -10,11 +10,15 @@ COMMANDS = {
     "gradcheck": ("minirnn.gradcheck.command", "prove gradients: ops, cells, layers, or your own forward/backward"),
     "train": ("minirnn.train.command", "train a model; every run can be resumed exactly"),
     "sample": ("minirnn.train.sample_command", "generate text from a trained run"),
+    "chapters": ("minirnn.course.chapters_command", "list, run or build the course's notebooks"),
+    "equations": ("minirnn.course.equations_command", "each equation: its code lines, its tests, its chapter"),
+    "demo": ("minirnn.course.demo", "three minutes: prove an LSTM's gradients, train it on real text, read the report"),
     "data": ("minirnn.data.command", "list, fetch, locate and diagnose data sets"),
 }
 
 
 def usage():
+    """What ``minirnn --help`` prints."""
     lines = ["usage: minirnn COMMAND [options]", "", "commands:"]
     lines += [f"  {name:<12}{text}" for name, (_, text) in COMMANDS.items()]
     lines += ["", "example: minirnn gradcheck lstm", "each command has --help with an example"]
@@ -38,6 +42,9 @@ def main(argv=None):
     command = importlib.import_module(COMMANDS[argv[0]][0])
     try:
         return command.main(argv[1:])
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        sys.stderr.close()
+        return 0
     except (InputError, DtypeError, OSError) as error:
         print(f"minirnn: {error}", file=sys.stderr)
         return 2

@@ -31,9 +31,9 @@ def matmul(x, w):
     def vjp(dy):  # dy: (..., N, H)
         dx = dw = None
         if x.requires_grad:
-            dx = sum_to(matmul(dy, swapaxes(w, -1, -2)), x.shape)  # thesis (2.1.8)
+            dx = sum_to(matmul(dy, swapaxes(w, -1, -2)), x.shape)  # thesis (2.1.7)
         if w.requires_grad and w.ndim == 2:
-            dw = matmul(transpose(_rows(x)), _rows(dy))  # thesis (2.1.6), summed over the batch
+            dw = matmul(transpose(_rows(x)), _rows(dy))  # thesis (2.1.8), summed over the batch
         elif w.requires_grad:
             dw = sum_to(matmul(swapaxes(x, -1, -2), dy), w.shape)
         return dx, dw

@@ -26,7 +26,7 @@ def _activation(name):
 def rnn_step(cell, x, state, w, masks):
     """h = f(W [x, h_prev] + b): x (B, D), h (B, H)."""
     (h,) = state
-    a = _affine(x, w.weight_ih, w.bias_ih) + _affine(_drop(masks.gal, h), w.weight_hh, w.bias_hh)  # thesis (2.2.1)
+    a = _affine(x, w.weight_ih, w.bias_ih) + _affine(_drop(masks.gal, h), w.weight_hh, w.bias_hh)  # thesis (2.2.2)
     return (_activation(cell.nonlinearity)(a),)
 
 

@@ -149,7 +149,7 @@ class Recurrent(Module):
 
 
 class RNN(Recurrent):
-    """Vanilla recurrent layer, h_t = f(W_ih x_t + W_hh h_{t-1} + b), f tanh, relu or identity. Thesis (2.2.1).
+    """Vanilla recurrent layer, h_t = f(W_ih x_t + W_hh h_{t-1} + b), f tanh, relu or identity. Thesis (2.2.2).
 
     RNN(D, H)(x, h0) -> y (T, B, dirs * H), h_n (layers * dirs, B, H); see Recurrent for the call.
     """

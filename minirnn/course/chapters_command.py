@@ -1,0 +1,84 @@
+"""``minirnn chapters list|run|build``."""
+
+import importlib.util
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from minirnn.course import chapters
+from minirnn.course.equations import checkout
+from minirnn.errors import InputError
+
+Names = Annotated[list[str], tyro.conf.Positional]
+
+
+@dataclass(frozen=True)
+class List:
+    """List the chapters. Example: minirnn chapters list"""
+
+    folder: Path | None = None
+    """Where the notebooks are; this clone's chapters/ when left out."""
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run chapters on a clean kernel, keep nothing; exit status 1 when one fails. Example: minirnn chapters run 02c"""
+
+    names: Names = field(default_factory=list)
+    """Chapters, as 02c or 02c_recurrent_networks_and_bptt; all when left out."""
+    folder: Path | None = None
+    """Where the notebooks are; this clone's chapters/ when left out."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """Run chapters on a clean kernel and store them with their outputs. Example: minirnn chapters build 02d"""
+
+    names: Names = field(default_factory=list)
+    """Chapters, as 02c or 02c_recurrent_networks_and_bptt; all when left out."""
+    folder: Path | None = None
+    """Where the notebooks are; this clone's chapters/ when left out."""
+
+
+def main(argv):
+    """Chapters of the course: list, run or build them."""
+    options = tyro.extras.subcommand_cli_from_dict(
+        {"list": List, "run": Run, "build": Build}, prog="minirnn chapters", description=main.__doc__, args=argv
+    )
+    for package in ("nbformat", "nbclient", "ipykernel"):
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f"chapters: {package} is not installed; install minirnn[course]")
+    folder = options.folder if options.folder is not None else checkout() / "chapters"
+    if not folder.is_dir():
+        raise InputError(f"chapters: folder must be an existing folder, got {folder}")
+    if isinstance(options, List):
+        return _list(folder, options.json)
+    return _each(folder, options.names, isinstance(options, Build))
+
+
+def _list(folder, as_json):
+    rows = [(path, chapters.read(path)) for path in chapters.find(folder)]
+    if as_json:
+        facts = [{"name": p.stem, "title": chapters.title(nb), "stale": chapters.stale(nb)} for p, nb in rows]
+        print(json.dumps(facts, indent=2))
+    else:
+        for path, notebook in rows:
+            print(f"{path.stem:<40} {chapters.title(notebook)}" + ("  (stale)" if chapters.stale(notebook) else ""))
+    return 0
+
+
+def _each(folder, names, store):
+    failed = 0
+    for path in chapters.find(folder, names):
+        try:
+            seconds = chapters.build(path) if store else chapters.execute(chapters.read(path), path.parent)[1]
+            print(f"{path.stem:<40} {'built' if store else 'ran'} in {seconds:.0f} s", flush=True)
+        except InputError as error:
+            failed += 1
+            print(f"{path.stem:<40} FAILED\n{error}", flush=True)
+    return 1 if failed else 0
