@@ -129,7 +129,7 @@ def explicit_backward(run, dy, dfinal, clip_step=None, record_flow=False):
     """The loop over ``cell.step_backward``, from the last step run to the first; arguments unchecked."""
     xp, T, B = xp_of(run.x), len(run.x), run.x.shape[1]
     dtype = run.states[0].dtype
-    dx = xp.empty(run.x.shape, dtype)
+    dx = xp.zeros(run.x.shape, dtype)
     dweights = Weights(*(None if w is None else xp.zeros(w.shape, dtype) for w in run.weights))
     flow = {name: xp.zeros((T + 1, B), dtype) for name in run.cell.states} if record_flow else None
     dstate = dfinal

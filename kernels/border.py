@@ -1,0 +1,114 @@
+"""What a caller hands to a sequence kernel, checked once and laid out as the kernels read it. NumPy only.
+
+Kernels read C-contiguous, aligned, writeable arrays of one dtype; anything else is copied here.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minirnn.errors import DtypeError, InputError, check_shape, must_be
+
+FLOATS = (np.dtype("float32"), np.dtype("float64"))
+
+
+class Inputs(NamedTuple):
+    """A layer's checked inputs. An absent mask is (1, 1, 0), one mask for the whole sequence (1, B, H), else (T, B, H);
+    ``lengths`` is empty when every sequence has T steps."""
+
+    x: np.ndarray
+    weight_ih: np.ndarray
+    weight_hh: np.ndarray
+    bias_ih: np.ndarray | None
+    bias_hh: np.ndarray | None
+    gal: np.ndarray
+    moon: np.ndarray
+    ours: np.ndarray
+    lengths: np.ndarray
+
+    def sizes(self):
+        """(T, B, D, H)."""
+        return *self.x.shape, self.weight_hh.shape[1]
+
+
+def laid_out(where, name, value, dtype, symbols, sizes, cause=""):
+    """``value`` as an aligned, C-contiguous, writeable array, after its dtype and shape are checked."""
+    value = np.asarray(value)
+    if value.dtype != dtype:
+        raise DtypeError(must_be(where, name, f"{dtype} as x is", value.dtype, cause="convert it; kernels do not mix types"))
+    check_shape(where, name, value, symbols, sizes, cause)
+    return np.require(value, requirements="CAW")
+
+
+def _mask(where, name, mask, dtype, T, B, H):
+    if mask is None:
+        return np.empty((1, 1, 0), dtype)
+    mask = np.asarray(mask)
+    if mask.dtype.kind not in "fbiu":
+        raise DtypeError(must_be(where, name, "numbers", mask.dtype))
+    if mask.shape not in ((), (B, H), (T, B, H)):
+        what = f"(T, B, H) = {(T, B, H)}, (B, H) = {(B, H)} or one number"
+        raise InputError(must_be(where, name, what, mask.shape, "a mask differs from row to row of the batch"))
+    if mask.ndim == 0:
+        return np.full((1, B, H), mask, dtype)
+    return np.require(mask.reshape(-1, B, H), dtype, "CAW")
+
+
+def _lengths(where, lengths, T, B):
+    if lengths is None:
+        return np.empty(0, np.int64)
+    lengths = np.asarray(lengths)
+    if lengths.dtype.kind not in "iu":
+        raise DtypeError(must_be(where, "lengths", "whole numbers", lengths.dtype))
+    check_shape(where, "lengths", lengths, "(B,)", (B,))
+    if lengths.min() < 1 or lengths.max() > T:
+        raise InputError(must_be(where, "lengths", f"between 1 and T = {T}", f"{lengths.min()} to {lengths.max()}"))
+    return np.require(lengths, np.int64, "CAW")
+
+
+def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, gal=None, moon=None, ours=None, lengths=None):
+    """Check a layer's inputs, ``gates`` rows of H in each weight, and lay them out.
+
+    x (T, B, D), weight_ih (gates H, D), weight_hh (gates H, H), biases (gates H,) or None. Raises InputError for shapes,
+    DtypeError for types. Padded steps of x are set to zero in a copy: what a caller left there, NaN even, meets no gradient.
+    """
+    x = np.asarray(x)
+    if x.dtype not in FLOATS:
+        raise DtypeError(must_be(where, "x", "float32 or float64", x.dtype))
+    check_shape(where, "x", x, "(T, B, D)", (None, None, None), "time comes first, then the batch")
+    if x.size == 0:
+        raise InputError(must_be(where, "x", "at least one step, row and feature", x.shape))
+    x = np.require(x, requirements="CAW")
+    T, B, D = x.shape
+    weight_hh = np.asarray(weight_hh)
+    H = weight_hh.shape[-1] if weight_hh.ndim else 0
+    if H == 0:
+        raise InputError(must_be(where, "weight_hh", "at least one unit wide", weight_hh.shape))
+    rows = gates * H
+    times = "H" if gates == 1 else f"{gates}H"
+    weight_hh = laid_out(where, "weight_hh", weight_hh, x.dtype, f"({times}, H)", (rows, H), "is it transposed?")
+    weight_ih = laid_out(where, "weight_ih", weight_ih, x.dtype, f"({times}, D)", (rows, D), "is it transposed?")
+    if bias_ih is not None:
+        bias_ih = laid_out(where, "bias_ih", bias_ih, x.dtype, f"({times},)", (rows,))
+    if bias_hh is not None:
+        bias_hh = laid_out(where, "bias_hh", bias_hh, x.dtype, f"({times},)", (rows,))
+    masks = [_mask(where, name, m, x.dtype, T, B, H) for name, m in (("gal", gal), ("moon", moon), ("ours", ours))]
+    lengths = _lengths(where, lengths, T, B)
+    if lengths.size:
+        x = np.where((np.arange(T)[:, None] < lengths)[:, :, None], x, x.dtype.type(0))
+    return Inputs(x, weight_ih, weight_hh, bias_ih, bias_hh, *masks, lengths)
+
+
+def states(where, name, initial, inputs):
+    """An array (T+1, B, H) for a state over time, its first row the initial state (B, H), the rest unset."""
+    T, B, D, H = inputs.sizes()
+    out = np.empty((T + 1, B, H), inputs.x.dtype)
+    out[0] = laid_out(where, name, initial, out.dtype, "(B, H)", (B, H))
+    return out
+
+
+def final_gradient(where, name, gradient, like):
+    """A fresh (B, H) array that starts as the gradient of a final state, or zeros for None; the kernel carries it back."""
+    if gradient is None:
+        return np.zeros(like.shape, like.dtype)
+    return laid_out(where, name, gradient, like.dtype, "(B, H)", like.shape).copy()

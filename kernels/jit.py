@@ -1,0 +1,128 @@
+"""Compilation on first use: what is compiled, for which types, and where the machine code is kept.
+
+Numba's own cache looks only at the file of the function it compiles, so an edit in a helper's file would silently keep
+the old machine code. Ours lives in a folder named after a hash of every source of this package, of the versions of
+Numba and llvmlite, and of the CPU; an edit anywhere is a new folder. It is in the user's cache directory, never beside
+the sources, so that read-only and shared installs work.
+"""
+
+import functools
+import hashlib
+import os
+import pathlib
+import platform
+import sys
+import tempfile
+import threading
+
+import llvmlite
+import llvmlite.binding
+import numba
+import numpy as np
+from numba import types
+
+# reassoc, nnan and ninf are left out: sums keep their order, NaN and infinity stay what they are
+OPTIONS = {"nogil": True, "fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
+
+jit = numba.njit(**OPTIONS)  # a helper, compiled into each kernel that calls it; has no cache of its own
+
+INTERPRETED = bool(numba.config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: the same sources run as plain Python
+
+_REAL = {np.dtype("float32"): types.float32, np.dtype("float64"): types.float64}
+_cache_dir_lock = threading.Lock()
+
+
+def user_cache_directory():
+    """The folder under which compiled kernels are kept: MINIRNN_CACHE, NUMBA_CACHE_DIR, or the platform's own."""
+    for name in ("MINIRNN_CACHE", "NUMBA_CACHE_DIR"):
+        if os.environ.get(name):
+            return pathlib.Path(os.environ[name])
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or pathlib.Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = pathlib.Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(base) / "minirnn"
+
+
+def _fingerprint():
+    """Hash of everything the machine code depends on: all kernel sources, compiler versions, CPU, vector width."""
+    parts = [platform.python_version(), np.__version__, numba.__version__, llvmlite.__version__]
+    parts += [llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()]
+    parts += [os.environ.get(name, "") for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT", "MINIRNN_VECTOR_BYTES")]
+    digest = hashlib.sha256("\n".join(parts).encode())
+    for source in sorted(pathlib.Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def cache_directory():
+    """The folder of this version's machine code, made if need be; None (compile every time) where nothing can be written."""
+    folder = user_cache_directory() / f"kernels-{_fingerprint()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        print(f"minirnn: compiled kernels are not kept, {folder} cannot be written ({error.strerror})", file=sys.stderr)
+        return None
+
+
+class Kernel:
+    """A function of (tid, nth, ...) that every thread of a team calls; ``kernel.on(dtype)`` compiles it for one dtype."""
+
+    def __init__(self, function, shapes):
+        self.function, self.shapes = function, shapes
+        self.name = f"{function.__module__.rpartition('.')[2]} {function.__name__}"
+        self._lock, self._compiled = threading.Lock(), {}
+
+    def signature(self, dtype):
+        """Numba types of the arguments: arrays as ``shapes`` says, int64 for the rest."""
+        names = self.function.__code__.co_varnames[: self.function.__code__.co_argcount]
+        return tuple(self._type(self.shapes[name], dtype) if name in self.shapes else types.int64 for name in names)
+
+    @staticmethod
+    def _type(shape, dtype):
+        letters = shape.split()
+        kind = types.int64 if letters[0] == "int" else _REAL[dtype]
+        layout = "A" if letters[0] == "strided" else "C"
+        return types.Array(kind, len(letters) - (letters[0] in ("int", "strided")), layout)
+
+    def on(self, dtype):
+        """The compiled function; compiles, or loads from the cache, on the first call per dtype."""
+        dtype = np.dtype(dtype)
+        with self._lock:
+            if dtype not in self._compiled:
+                self._compiled[dtype] = self.function if INTERPRETED else self._compile(dtype)
+            return self._compiled[dtype]
+
+    def _compile(self, dtype):
+        folder = cache_directory()
+        if folder is None:
+            return numba.njit(self.signature(dtype), **OPTIONS)(self.function)
+        # One folder per dtype: numba numbers the files of a function's signatures, and two processes that compile
+        # different signatures at once would give both the same number.
+        folder = folder / dtype.name
+        with _cache_dir_lock:  # numba reads CACHE_DIR while it decorates; the user's own value comes back right after
+            before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+            try:
+                dispatcher = numba.njit(cache=True, **OPTIONS)(self.function)
+            finally:
+                numba.config.CACHE_DIR = before
+        where = pathlib.Path(dispatcher.stats.cache_path)
+        if not any(where.glob(f"*{self.function.__name__}*.nbc")):
+            print(f"minirnn: compiling {self.name} for {dtype.name}, kept for next time in {folder.parent}", file=sys.stderr)
+        dispatcher.compile(self.signature(dtype))
+        dispatcher.disable_compile()
+        return dispatcher
+
+
+def kernel(**shapes):
+    """Decorator that makes a Kernel. Keywords give arrays their shape in letters, ``gates="T B 4 H"``.
+
+    A first word ``int`` is an int64 array, ``strided`` one of any strides; others are C-contiguous, of the kernel's
+    dtype. Arguments not named are int64.
+    """
+    return lambda function: Kernel(function, shapes)

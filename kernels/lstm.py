@@ -1,0 +1,172 @@
+"""The LSTM over a whole sequence. Slower twin: minirnn.cells.LSTM, step by step.
+
+Saved for the backward pass are the gates after their nonlinearities, (T, B, 4, H) in the order i f g o, and both
+states; the loop over units is split into short loops of two to four arrays each, which LLVM vectorises (one long loop
+is some fifteen times slower).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from minirnn.kernels.border import Inputs
+from minirnn.kernels.jit import jit, kernel
+from minirnn.kernels.packed import ONE, RECURRENT_DEPTH, ZERO, gemm_job, multiply, pack_job, packed_like, workspace
+from minirnn.kernels.sequence import enter, entering_states, layer_gradients, mask_row, padded, summed_biases
+from minirnn.kernels.threads import MEET, Job, run, split, threads_for
+from minirnn.kernels.vector import vsigmoid, vtanh
+
+
+@jit
+def _gates(a, bias, c_prev, c, h, moon, ours):
+    """One row of a step: a (4, H) pre-activations -> gates in place, new c and h; masks (H,) or empty."""
+    i, f, g, o = a[0], a[1], a[2], a[3]
+    bias_i, bias_f, bias_g, bias_o = bias[0], bias[1], bias[2], bias[3]
+    H = c.size
+    for j in range(H):  # thesis (2.2.4)
+        i[j] = vsigmoid(i[j] + bias_i[j])
+        g[j] = vtanh(g[j] + bias_g[j])
+    for j in range(H):
+        f[j] = vsigmoid(f[j] + bias_f[j])
+        o[j] = vsigmoid(o[j] + bias_o[j])
+    for j in range(H):
+        c[j] = i[j] * g[j]
+    for j in range(ours.size):  # thesis (3.3.10)
+        c[j] *= ours[j]
+    for j in range(H):  # thesis (2.2.5)
+        c[j] += f[j] * c_prev[j]
+    for j in range(moon.size):  # thesis (3.3.9)
+        c[j] *= moon[j]
+    for j in range(H):  # thesis (2.2.6)
+        h[j] = o[j] * vtanh(c[j])
+
+
+@kernel(
+    gates="T B 4 H", bias="4 H", h="T+1 B H", c="T+1 B H", entering="T B H", packed="elements",
+    gal="T B H", moon="T B H", ours="T B H", lengths="int B",
+)
+def recur(tid, nth, gates, bias, h, c, entering, packed, gal, moon, ours, lengths):
+    """The recurrence: gates hold x_t W_ih^T at first and the gates after; fills h[1:], c[1:] and, with gal, entering."""
+    T, B, _, H = gates.shape
+    first, last = split(B, ONE, tid, nth)
+    for t in range(T):
+        enter(entering, h, gal, t, first, last)
+        multiply(
+            gates, (t * B + first) * 4 * H, 4 * H, entering, (t * B + first) * H, H, ZERO, packed, ZERO,
+            last - first, H, 4 * H, RECURRENT_DEPTH, ONE,
+        )
+        for r in range(first, last):
+            if padded(lengths, t, r):
+                h[t + 1, r] = h[t, r]
+                c[t + 1, r] = c[t, r]
+            else:
+                _gates(gates[t, r], bias, c[t, r], c[t + 1, r], h[t + 1, r], mask_row(moon, t, r), mask_row(ours, t, r))
+
+
+@jit
+def _gates_backward(a, c_prev, c, dy, dh, dc, moon, ours):
+    """One row of a step backwards: a (4, H) gates -> da in place; dh is used up, dc becomes that of c_prev."""
+    i, f, g, o = a[0], a[1], a[2], a[3]
+    H = c.size
+    one = dc.dtype.type(1)
+    for j in range(H):
+        tanh_c = vtanh(c[j])
+        dh_o = (dh[j] + dy[j]) * o[j]
+        dc[j] += dh_o * (one - tanh_c * tanh_c)  # from thesis (2.2.6)
+        o[j] = dh_o * tanh_c * (one - o[j])
+    for j in range(H):
+        dh[j] = 0
+    for j in range(moon.size):  # from thesis (3.3.9)
+        dc[j] *= moon[j]
+    for j in range(H):  # from thesis (2.2.5)
+        i_j, g_j = i[j], g[j]
+        i[j] = dc[j] * g_j * i_j * (one - i_j)
+        g[j] = dc[j] * i_j * (one - g_j * g_j)
+    for j in range(ours.size):  # from thesis (3.3.10)
+        i[j] *= ours[j]
+        g[j] *= ours[j]
+    for j in range(H):
+        f_j, dc_j = f[j], dc[j]
+        f[j] = dc_j * c_prev[j] * f_j * (one - f_j)
+        dc[j] = dc_j * f_j
+
+
+@kernel(
+    gates="T B 4 H", da="T B 4 H", c="T+1 B H", dy="T B H", dh="B H", dc="B H", back="B H", packed="elements",
+    gal="T B H", moon="T B H", ours="T B H", lengths="int B",
+)
+def recur_back(tid, nth, gates, da, in_place, c, dy, dh, dc, back, packed, gal, moon, ours, lengths):
+    """The recurrence backwards; fills da, and dh and dc (final states' gradients at first) with those of h0 and c0."""
+    T, B, _, H = da.shape
+    first, last = split(B, ONE, tid, nth)
+    for t in range(T - 1, -1, -1):
+        for r in range(first, last):
+            if padded(lengths, t, r):
+                da[t, r] = 0
+            else:
+                if in_place == 0:
+                    da[t, r] = gates[t, r]
+                _gates_backward(
+                    da[t, r], c[t, r], c[t + 1, r], dy[t, r], dh[r], dc[r], mask_row(moon, t, r), mask_row(ours, t, r)
+                )
+        if gal.size == 0:
+            multiply(
+                dh, first * H, H, da, (t * B + first) * 4 * H, 4 * H, ZERO, packed, ZERO,
+                last - first, 4 * H, H, RECURRENT_DEPTH, ONE,
+            )
+        else:
+            multiply(
+                back, first * H, H, da, (t * B + first) * 4 * H, 4 * H, ZERO, packed, ZERO,
+                last - first, 4 * H, H, RECURRENT_DEPTH, ZERO,
+            )
+            for r in range(first, last):
+                dh_r, back_r, mask = dh[r], back[r], mask_row(gal, t, r)
+                for j in range(H):  # thesis (3.3.8)
+                    dh_r[j] += mask[j] * back_r[j]
+
+
+class Saved(NamedTuple):
+    """What ``backward`` needs of a forward pass."""
+
+    inputs: Inputs
+    h: np.ndarray
+    c: np.ndarray
+    entering: np.ndarray
+    gates: np.ndarray
+
+
+def forward(inputs, h, c):
+    """Run the layer over a sequence: fills h and c (T+1, B, H) after their first rows -> Saved."""
+    T, B, D, H = inputs.sizes()
+    x, dtype, nth = inputs.x, inputs.x.dtype, threads_for(B)
+    gates = np.empty((T, B, 4, H), dtype)
+    entering = entering_states(h, inputs.gal)
+    packed = packed_like(inputs.weight_hh, 4 * H)
+    masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
+    run(
+        [
+            gemm_job(gates.reshape(T * B, 4 * H), x.reshape(T * B, D), inputs.weight_ih.T, workspace(dtype, nth)),
+            pack_job(packed, inputs.weight_hh.T),
+            MEET,
+            Job(recur, dtype, (gates, summed_biases(inputs, 4), h, c, entering, packed, *masks)),
+        ],
+        nth,
+    )
+    return Saved(inputs, h, c, entering, gates)
+
+
+def backward(saved, dy, dh, dc, consume=False):
+    """Run it backwards: dy (T, B, H) -> dx, weight gradients (ih, hh) and the bias gradient (4H,).
+
+    dh and dc hold the gradients of the final states and are filled with those of h0 and c0. With ``consume`` the saved
+    gates are overwritten, which saves memory and lets the pass run only once.
+    """
+    inputs, gates, entering = saved.inputs, saved.gates, saved.entering
+    T, B, D, H = inputs.sizes()
+    dtype, nth = dy.dtype, threads_for(B)
+    da = gates if consume else np.empty_like(gates)
+    packed = packed_like(inputs.weight_hh, H)
+    masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
+    recurrence = Job(recur_back, dtype, (gates, da, int(consume), saved.c, dy, dh, dc, np.empty_like(dh), packed, *masks))
+    gradients, jobs = layer_gradients(inputs, entering, da.reshape(T * B, 4 * H), nth)
+    run([pack_job(packed, inputs.weight_hh), MEET, recurrence, MEET, *jobs], nth)
+    return gradients

@@ -1,0 +1,66 @@
+"""What the sequence kernels of all cells share: masks and padding inside the loop, the products around it."""
+
+import numpy as np
+from minirnn.kernels.jit import jit
+from minirnn.kernels.packed import gemm_job, sum_rows_job, workspace
+
+
+@jit
+def mask_row(mask, t, r):
+    """Row r at step t of a mask (T, B, H) or (1, B, H); empty for an absent one, (1, 1, 0)."""
+    return mask[t % mask.shape[0], r % mask.shape[1]]
+
+
+@jit
+def enter(entering, h, gal, t, first, last):
+    """With a gal mask, fill entering[t], the hidden state that the recurrent products see, with mask * h[t]."""
+    if gal.size > 0:
+        for r in range(first, last):
+            into, mask, h_prev = entering[t, r], mask_row(gal, t, r), h[t, r]
+            for j in range(h_prev.size):  # thesis (3.3.8)
+                into[j] = mask[j] * h_prev[j]
+
+
+@jit
+def padded(lengths, t, r):
+    """Whether step t lies beyond the end of row r."""
+    return lengths.size > 0 and t >= lengths[r]
+
+
+def entering_states(h, gal):
+    """The array of hidden states that enter the products: h[:-1] itself, or room for the masked ones."""
+    return np.empty_like(h[:-1]) if gal.size else h[:-1]
+
+
+def rows(array, columns):
+    """A contiguous array as a matrix with ``columns`` columns."""
+    return array.reshape(-1, columns)
+
+
+def summed_biases(inputs, gates):
+    """bias_ih + bias_hh as (gates, H); zeros when both are absent."""
+    T, B, D, H = inputs.sizes()
+    total = np.zeros((gates, H), inputs.x.dtype)
+    for bias in (inputs.bias_ih, inputs.bias_hh):
+        if bias is not None:
+            total += bias.reshape(gates, H)
+    return total
+
+
+def layer_gradients(inputs, entering, da, nth):
+    """Gradients from those of the pre-activations, da (T*B, gates*H), of a layer whose products are all summed.
+
+    Returns the arrays (dx, dweight_ih, dweight_hh, dbias) and the jobs that fill them.
+    """
+    x, weight_ih, weight_hh = inputs.x, inputs.weight_ih, inputs.weight_hh
+    T, B, D, H = inputs.sizes()
+    work = workspace(x.dtype, nth)
+    dx, dweight_ih, dweight_hh = np.empty_like(x), np.empty_like(weight_ih), np.empty_like(weight_hh)
+    dbias = np.empty(len(weight_ih), x.dtype)
+    jobs = [
+        gemm_job(dweight_ih, da.T, x.reshape(T * B, D), work),  # thesis (2.1.8), summed over time and the batch
+        gemm_job(dweight_hh, da.T, entering.reshape(T * B, H), work),
+        gemm_job(dx.reshape(T * B, D), da, weight_ih, work),  # thesis (2.1.7)
+        sum_rows_job(dbias, da),
+    ]
+    return (dx, dweight_ih, dweight_hh, dbias), jobs

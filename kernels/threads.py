@@ -1,0 +1,185 @@
+"""A small team of threads that runs kernels side by side with the interpreter lock released.
+
+Each thread calls the same kernels in the same order as (tid, nth, ...) and takes its own share of the rows or columns;
+where a kernel reads what another thread wrote, a barrier stands between. Numba's own threading layers are not used:
+``workqueue`` ends the process when two Python threads call it at once, the others need a library on the system.
+"""
+
+import os
+import threading
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from minirnn.kernels.jit import INTERPRETED, Kernel, jit, kernel
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from minirnn.errors import InputError, must_be
+
+
+class Job(NamedTuple):
+    """A kernel call for every thread of the team: kernel.on(dtype)(tid, nth, *args)."""
+
+    kernel: Kernel
+    dtype: np.dtype
+    args: tuple
+
+
+@jit
+def split(n, unit, tid, nth):
+    """(first, last) of thread tid's share of range(n), cut at multiples of ``unit``."""
+    units = (n + unit - 1) // unit
+    return min(units * tid // nth * unit, n), min(units * (tid + 1) // nth * unit, n)
+
+
+def thread_count():
+    """How many threads kernels may use: MINIRNN_NUM_THREADS, else the CPUs this process may run on."""
+    asked = os.environ.get("MINIRNN_NUM_THREADS", "").strip()
+    if asked:
+        if not asked.isdigit() or int(asked) < 1:
+            raise InputError(must_be("kernels", "MINIRNN_NUM_THREADS", "a whole number of at least 1", repr(asked)))
+        wanted = int(asked)
+    else:
+        wanted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # A waiting thread must be able to give its processor away; plain Python has the interpreter lock anyway.
+    return 1 if INTERPRETED or not hasattr(os, "sched_yield") else wanted
+
+
+# ---------------------------------------------------------------------------------------------------------- barrier
+
+
+def wait_for_all(arrivals, nth):
+    """Return when all nth threads have called this. arrivals: int64 (16,), zero at first; plain Python has one thread."""
+
+
+@intrinsic
+def _arrive(typingctx, arrivals):
+    """Add one to arrivals[0] and return the number of threads that came before, this generation's and older ones."""
+
+    def codegen(context, builder, signature, args):
+        pointer = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.atomic_rmw("add", pointer, ir.Constant(ir.IntType(64), 1), "seq_cst")
+
+    return types.int64(arrivals), codegen
+
+
+@intrinsic
+def _arrived(typingctx, arrivals):
+    def codegen(context, builder, signature, args):
+        pointer = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.load_atomic(pointer, "acquire", 8)
+
+    return types.int64(arrivals), codegen
+
+
+@intrinsic
+def _yield_processor(typingctx):
+    def codegen(context, builder, signature, args):
+        if hasattr(os, "sched_yield"):
+            kind = ir.FunctionType(ir.IntType(32), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@overload(wait_for_all)
+def _wait_for_all(arrivals, nth):
+    def compiled(arrivals, nth):
+        target = (_arrive(arrivals) // nth + 1) * nth  # the count at which this generation is complete
+        spins = 0
+        while _arrived(arrivals) < target:
+            spins += 1
+            if spins > 4000:  # about 10 us; then let others run, this machine may be busy
+                _yield_processor()
+
+    return compiled
+
+
+@kernel(arrivals="int 16")
+def barrier(tid, nth, arrivals):
+    """Every thread waits here until all have come."""
+    wait_for_all(arrivals, nth)
+
+
+# ------------------------------------------------------------------------------------------------------------- team
+
+MEET = None  # in a list of jobs: all threads wait here for each other
+
+
+class Team:
+    """Sleeping helper threads, one per extra processor. ``run`` gives them work and does the first share itself."""
+
+    def __init__(self, size):
+        self.size, self.steps, self.errors = size, [], []
+        self.go = [threading.Lock() for _ in range(size - 1)]
+        self.done = [threading.Lock() for _ in range(size - 1)]
+        for i in range(size - 1):
+            self.go[i].acquire()
+            self.done[i].acquire()
+            threading.Thread(target=self._help, args=(i,), name=f"minirnn-{i + 1}", daemon=True).start()
+
+    def _help(self, i):
+        while True:
+            self.go[i].acquire()
+            nth, steps = self.steps
+            if i + 1 < nth:
+                try:
+                    for function, args in steps:
+                        function(i + 1, nth, *args)
+                except Exception as error:  # handed to the caller, who raises it
+                    self.errors.append(error)
+            self.done[i].release()
+
+    def run(self, nth, steps):
+        self.errors, self.steps = [], (nth, steps)
+        for lock in self.go[: nth - 1]:
+            lock.release()
+        for function, args in steps:
+            function(0, nth, *args)
+        for lock in self.done[: nth - 1]:
+            lock.acquire()
+        if self.errors:
+            raise self.errors[0]
+
+
+_team, _team_lock = None, threading.Lock()
+
+
+def _forget_team():
+    """In a forked child the helpers do not exist, and the lock may be held by a thread that does not either."""
+    global _team, _team_lock
+    _team, _team_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_team)
+
+
+def run(jobs, nth):
+    """Run the jobs in order on ``nth`` threads; on the calling thread alone when another call has the team."""
+    global _team
+    jobs = [job for job in jobs if nth > 1 or job is not MEET]
+    if nth > 1:
+        arrivals = np.zeros(16, np.int64)
+        jobs = [Job(barrier, np.dtype("float64"), (arrivals,)) if job is MEET else job for job in jobs]
+    steps = [(job.kernel.on(job.dtype), job.args) for job in jobs]  # compiled here, before any thread waits for another
+    if nth > 1 and _team_lock.acquire(blocking=False):
+        try:
+            if _team is None or _team.size < nth:
+                _team = Team(nth)
+            team, _team = _team, None  # an interrupted run must not leave a team whose helpers are still at work
+            team.run(nth, steps)
+            _team = team
+        finally:
+            _team_lock.release()
+    else:
+        for function, args in steps:
+            function(0, 1, *args)
+
+
+def threads_for(rows):
+    """Threads for a batch of ``rows``: two rows each at least, and one thread below four (a launch costs some 100 us)."""
+    return 1 if rows < 4 else min(thread_count(), rows // 2)
