@@ -1,1 +1,26 @@
-"""Data sets: registry, loaders, generated twins, verified downloads."""
+"""Data sets: one file per set, one registry, and ``load``."""
+
+from minirnn.data import adding, copying, digits, mnist, ptb, python_help, temporal_order, text_file, tinyshakespeare
+from minirnn.data.corpus import Corpus, StreamBatches, stream_batches
+from minirnn.data.registry import contents_of, find_set
+from minirnn.data.vocabulary import Vocabulary
+
+__all__ = ["SETS", "Corpus", "StreamBatches", "Vocabulary", "load", "stream_batches"]
+
+SETS = tuple(
+    module.SET
+    for module in (python_help, text_file, ptb, tinyshakespeare, digits, mnist, temporal_order, adding, copying)
+)
+
+
+def load(name, source="search", folder=None, **options):
+    """The data set ``name``: a Corpus, Images or SequenceTask, whose ``origin`` says where it came from.
+
+    ``source`` is "search" (the folder or MINIRNN_DATA, the cache, then a verified download), "local" (no download) or
+    "twin" (generated contents of the same schema). Further options are those of the set's ``build``, such as
+    ``level="char"`` or ``path=`` of the set "text". InputError for an unknown set (with near names), a missing, damaged
+    or wrong file, an empty text, bytes that are not UTF-8, a vocabulary of one symbol.
+    """
+    entry = find_set(name, SETS)
+    contents, origin = contents_of(entry, source, folder)
+    return entry.build(contents, origin, **options)

@@ -1,0 +1,69 @@
+"""The help texts that every Python carries (``pydoc_data.topics``): real English without a download."""
+
+import re
+
+import numpy as np
+
+from minirnn.array import stream
+from minirnn.data.corpus import corpus_of
+from minirnn.data.generated_text import lexicon, sentences
+from minirnn.data.registry import DataSet
+from minirnn.errors import InputError
+
+VALID, TEST = 0.16, 0.04  # about 60,000, 12,000 and 3,000 words
+
+
+def build(contents, origin, level="word", limit=2000, shuffle_seed=0):
+    """The Corpus: topics shuffled with a fixed seed, lower case, digits as N, the 2,000 most frequent words.
+
+    The text is that of the running Python, so its fingerprint differs between Python versions.
+    """
+    names = sorted(contents)
+    order = stream(shuffle_seed, "shuffle topics").permutation(len(names))
+    lines = [line for i in order for line in prepare(contents[names[i]].decode()).split("\n") if line]
+    ends = np.cumsum([len(line.split()) + 1 for line in lines])  # with <eos>
+    cuts = np.searchsorted(ends, ends[-1] * np.array([1 - VALID - TEST, 1 - TEST]))
+    parts = {
+        part: "\n".join(lines[a:b]) + "\n"
+        for part, a, b in zip(("train", "valid", "test"), (0, *cuts), (*cuts, len(lines)))
+    }
+    return corpus_of("python-help", level, origin, parts, limit if level == "word" else None)
+
+
+def prepare(text):
+    """Lower case, digits as N, no trailing blanks."""
+    return "\n".join(re.sub(r"\d", "N", line.lower()).rstrip() for line in text.split("\n"))
+
+
+def embedded():
+    """{topic: bytes} of the running Python; InputError where a distribution has removed them."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise InputError(
+            "data set python-help: this Python has no pydoc_data (some distributions leave it out); install the full"
+            " standard library, ask for the generated twin, or give your own text"
+        ) from None
+    return {name: text.encode() for name, text in topics.items()}
+
+
+def twin():
+    """Eighty invented topics with a title, an underline and paragraphs."""
+    words = lexicon(6_000, seed=3)
+    paragraphs = [" ".join(sentence) for sentence in sentences(3_600, words, 3, 0)]
+    topics = {}
+    for i in range(80):
+        title = words[40 + i]
+        topics[title] = "\n".join([title, "*" * len(title), "", *paragraphs[45 * i : 45 * (i + 1)], ""]).encode()
+    return topics
+
+
+SET = DataSet(
+    name="python-help",
+    summary="Python's own help texts, about 75,000 words; the default of the demo",
+    licence="Python Software Foundation License",
+    build=build,
+    twin=twin,
+    embedded=embedded,
+    carried_by="every Python",
+)

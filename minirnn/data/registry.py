@@ -1,0 +1,160 @@
+"""What a data set is, where its files are looked for, and ``load``."""
+
+import difflib
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from minirnn.data.download import Mirror, download
+from minirnn.errors import InputError, must_be
+
+SOURCES = ("search", "local", "twin")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file of a set: its name below a data folder, the sha256 and size of its content (unpacked), its mirrors."""
+
+    path: str
+    sha256: str
+    size: int
+    mirrors: tuple[Mirror, ...]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A registry entry. ``build(contents, origin, **options)`` makes the set from {path: bytes}; ``twin()`` makes
+    generated contents of the same schema; ``embedded()``, for sets without files, the contents that need no download.
+    """
+
+    name: str
+    summary: str
+    licence: str
+    build: Callable
+    twin: Callable
+    files: tuple[RemoteFile, ...] = ()
+    embedded: Callable | None = None
+    carried_by: str = ""  # what brings an embedded set, for the listing
+
+
+def find_set(name, sets):
+    """The entry called ``name`` (underscores count as hyphens); InputError suggesting near names."""
+    by_name = {entry.name: entry for entry in sets}
+    wanted = str(name).lower().replace("_", "-")
+    if wanted in by_name:
+        return by_name[wanted]
+    near = difflib.get_close_matches(wanted, by_name, n=3, cutoff=0.5)
+    near += [known for known in by_name if known not in near and (wanted in known or known in wanted)]
+    hint = f"did you mean {' or '.join(near)}?" if near else "see 'minirnn data list'"
+    raise InputError(must_be("data", "set", "one of " + ", ".join(by_name), repr(name), hint))
+
+
+def data_folder(folder=None):
+    """The user's data folder: the argument, else MINIRNN_DATA, else None; InputError when it is not a folder."""
+    named = folder if folder is not None else os.environ.get("MINIRNN_DATA") or None
+    if named is None:
+        return None
+    path = Path(named).expanduser()
+    if not path.is_dir():
+        raise InputError(
+            must_be("data", "--data" if folder is not None else "MINIRNN_DATA", "an existing folder", repr(str(path)))
+        )
+    return path
+
+
+def cache_folder():
+    """Where downloads are kept: MINIRNN_CACHE, else the user's cache folder of this system."""
+    if os.environ.get("MINIRNN_CACHE"):
+        return Path(os.environ["MINIRNN_CACHE"]).expanduser() / "data"
+    if os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif os.uname().sysname == "Darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "minirnn" / "data"
+
+
+def locate(file, folder=None):
+    """(path, origin) of a file in the data folder or the cache, plain or .gz; (None, None) when it is in neither."""
+    for place, origin in ((data_folder(folder), "data folder"), (cache_folder(), "cache")):
+        if place is not None:
+            for name in (file.path, file.path + ".gz"):
+                if (place / name).is_file():
+                    return place / name, origin
+    return None, None
+
+
+def read_verified(path, file):
+    """The content of a file, unpacked and checked; InputError for a damaged gzip file or a wrong sha256."""
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(
+                must_be(
+                    "data",
+                    str(path),
+                    "a whole gzip file",
+                    f"{path.stat().st_size} bytes that do not unpack ({error})",
+                    "the copy was cut short; delete it and fetch it again",
+                )
+            ) from None
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != file.sha256:
+        raise InputError(
+            must_be(
+                "data",
+                str(path),
+                f"the content with sha256 {file.sha256[:12]}... ({file.size} bytes)",
+                f"{digest[:12]}... ({len(data)} bytes)",
+                "it is damaged or another version; delete it, or train on your own text with --text",
+            )
+        )
+    return data
+
+
+def fetch(entry, folder=None, report=None, **network):
+    """Make every file of a set present, downloading what the data folder and the cache lack -> [(path, origin)]."""
+    found = []
+    for file in entry.files:
+        path, origin = locate(file, folder)
+        if path is None:
+            path, origin = download(file, cache_folder(), report=report, licence=entry.licence, **network), "cache"
+        found.append((path, origin))
+    return found
+
+
+def contents_of(entry, source, folder=None):
+    """({path: bytes}, origin) of a set from ``source``: "search", "local" (no download) or "twin"."""
+    if source not in SOURCES:
+        raise InputError(must_be(f"data set {entry.name}", "source", "one of " + ", ".join(SOURCES), repr(source)))
+    if source == "twin":
+        return entry.twin(), "generated twin"
+    if entry.embedded is not None:
+        return entry.embedded(), "embedded"
+    if source == "local":
+        missing = [file.path for file in entry.files if locate(file, folder)[0] is None]
+        if missing:
+            raise InputError(missing_message(entry, missing, folder))
+    located = fetch(entry, folder)
+    contents = {file.path: read_verified(path, file) for file, (path, _) in zip(entry.files, located)}
+    origins = {origin for _, origin in located}
+    return contents, "data folder" if origins == {"data folder"} else "cache"
+
+
+def missing_message(entry, missing, folder=None):
+    """One line that says which files are absent, where they were looked for and the ways to get them."""
+    places = [str(place) for place in (data_folder(folder), cache_folder()) if place is not None]
+    return must_be(
+        f"data set {entry.name}",
+        missing[0],
+        "in " + " or ".join(places),
+        "no such file",
+        f"run 'minirnn data fetch {entry.name}', set MINIRNN_DATA to a folder with it, or ask for the generated twin",
+    )
