@@ -11,6 +11,7 @@ Cells know neither the tape nor sequences; ``minirnn.bptt`` runs them over time.
 from minirnn.cells.gru import GRU
 from minirnn.cells.lstm import LSTM
 from minirnn.cells.operands import Masks, Weights
+from minirnn.cells.order import reordered
 from minirnn.cells.rnn import RNN
 
-__all__ = ["GRU", "LSTM", "RNN", "Masks", "Weights"]
+__all__ = ["GRU", "LSTM", "RNN", "Masks", "Weights", "reordered"]
