@@ -42,7 +42,7 @@ def test_path_is_status_1_when_files_are_absent(capsys, tmp_path):
         (["path", "mnits"], "did you mean mnist"),
         (["fetch", "pbt"], "did you mean ptb"),
         (["fetch"], "at least one name"),
-        (["list", "--data", "/no/such/folder"], "--data must be an existing folder"),
+        (["list", "--data", "/no/such/folder"], "--data-folder must be an existing folder"),
     ],
 )
 def test_bad_arguments_are_status_2(arguments, message, capsys):

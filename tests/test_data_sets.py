@@ -89,7 +89,7 @@ def test_unknown_set_suggests_near_names(name, hint):
 def test_missing_files_name_the_places_and_the_ways_out(bare, tmp_path):
     with pytest.raises(InputError, match=r"ptb/ptb.train.txt must be in .*cache.*minirnn data fetch ptb"):
         data.load("ptb", source="local")
-    with pytest.raises(InputError, match="--data must be an existing folder"):
+    with pytest.raises(InputError, match="--data-folder must be an existing folder"):
         data.load("ptb", folder=tmp_path / "nowhere")
     with pytest.raises(InputError, match="source must be one of search, local, twin"):
         data.load("ptb", source="network")

@@ -14,6 +14,7 @@ SOURCES = sorted([*(ROOT / "minirnn").rglob("*.py"), *(ROOT / "kernels").rglob("
 # room -> the rooms it may import (itself always)
 ARROWS = {
     "errors": set(),
+    "files": {"errors"},
     "array": {"errors"},
     "autograd": {"array", "errors"},
     "ops": {"autograd"},
@@ -22,13 +23,13 @@ ARROWS = {
     "bptt": {"array", "cells", "errors", "kernels"},
     "nn": {"array", "autograd", "bptt", "cells", "errors", "kernels", "ops"},
     "optim": {"array", "autograd", "errors"},
-    "data": {"array", "errors"},
+    "data": {"array", "errors", "files"},
     "metrics": {"array", "errors"},
     "plots": {"array", "errors"},
     "models": {"array", "autograd", "cells", "errors", "nn", "ops"},
     "gradcheck": {"array", "autograd", "bptt", "cells", "errors", "kernels", "models", "nn", "ops", "optim", "plots",
                   ""},
-    "train": {"array", "autograd", "data", "errors", "metrics", "models", "nn", "ops", "optim", "plots", ""},
+    "train": {"array", "autograd", "data", "errors", "files", "metrics", "models", "nn", "ops", "optim", "plots", ""},
     "course": {"array", "autograd", "bptt", "cells", "data", "errors", "gradcheck", "metrics", "models", "nn", "ops",
                "optim", "plots", "train", ""},
     "cli": {"errors", ""},
@@ -61,7 +62,8 @@ def imported(path):
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: imports are absolute"
             rooms = {f"minirnn.{alias.name}" for alias in node.names} if node.module == "minirnn" else {node.module}
-            found |= {m if room_of(m) in ARROWS else "minirnn" for m in rooms}
+            ours = {m for m in rooms if m.split(".")[0] == "minirnn"}
+            found |= {m if room_of(m) in ARROWS else "minirnn" for m in ours}
     return {module for module in found if module.split(".")[0] == "minirnn"}
 
 

@@ -15,7 +15,9 @@ from minirnn.data.report import Report
 from minirnn.errors import InputError
 from minirnn.files import make_folder, write_atomically
 
-Folder = Annotated[Path | None, tyro.conf.arg(name="data", metavar="DIR", help="data folder; default MINIRNN_DATA")]
+Folder = Annotated[
+    Path | None, tyro.conf.arg(name="data-folder", aliases=["--data"], metavar="DIR", help="default MINIRNN_DATA")
+]
 Json = Annotated[bool, tyro.conf.arg(name="json", help="print JSON for a program to read")]
 Names = Annotated[
     tuple[str, ...],
@@ -132,7 +134,7 @@ def check_folders(folder):
     """Findings (state, what, detail) about the data folder, the cache and partial downloads."""
     try:
         found = data_folder(folder)
-        yield "ok", "data folder", str(found) if found else "none set (--data or MINIRNN_DATA)"
+        yield "ok", "data folder", str(found) if found else "none set (--data-folder or MINIRNN_DATA)"
     except InputError as error:
         yield "WRONG", "data folder", str(error)
     cache = cache_folder()

@@ -61,7 +61,9 @@ def data_folder(folder=None):
     path = Path(named).expanduser()
     if not path.is_dir():
         raise InputError(
-            must_be("data", "--data" if folder is not None else "MINIRNN_DATA", "an existing folder", repr(str(path)))
+            must_be(
+                "data", "--data-folder" if folder is not None else "MINIRNN_DATA", "an existing folder", repr(str(path))
+            )
         )
     return path
 
