@@ -7,6 +7,8 @@ in the user's cache directory. README.md beside this file has the design, every 
 import numpy as np
 from minirnn.kernels import border
 
+from minirnn.errors import InputError, must_be
+
 
 def _final(where, saved, dy, **finals):
     """dy laid out, and fresh arrays that start as the gradients of the final states."""
@@ -18,9 +20,10 @@ def _final(where, saved, dy, **finals):
     return dy, *(border.final_gradient(where, name, value, saved.h[0]) for name, value in finals.items())
 
 
-def _biases(inputs, dbias):
-    """The summed bias's gradient for each bias that there is."""
-    return tuple(None if bias is None else dbias.copy() for bias in (inputs.bias_ih, inputs.bias_hh))
+def _biases(inputs, dbias_ih, dbias_hh):
+    """The gradients of the biases that there are, each in an array of its own."""
+    dbias_hh = dbias_hh.copy() if dbias_hh is dbias_ih else dbias_hh
+    return None if inputs.bias_ih is None else dbias_ih, None if inputs.bias_hh is None else dbias_hh
 
 
 def lstm_forward(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, *, gal=None, moon=None, ours=None, lengths=None):
@@ -48,4 +51,77 @@ def lstm_backward(saved, dy, dh_final=None, dc_final=None, *, consume=False):
 
     dy, dh, dc = _final("lstm_backward", saved, dy, dh_final=dh_final, dc_final=dc_final)
     dx, dweight_ih, dweight_hh, dbias = lstm.backward(saved, dy, dh, dc, consume)
-    return dx, dh, dc, dweight_ih, dweight_hh, *_biases(saved.inputs, dbias)
+    return dx, dh, dc, dweight_ih, dweight_hh, *_biases(saved.inputs, dbias, dbias)
+
+
+def rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *, nonlinearity="tanh", gal=None, lengths=None):
+    """Vanilla RNN over a sequence: x (T, B, D), h0 (B, H) -> h (T+1, B, H), saved. thesis (2.2.2)
+
+    weight_ih (H, D), weight_hh (H, H), biases (H,) or None; nonlinearity 'tanh', 'relu' or 'identity'. Mask, lengths and
+    errors as for ``lstm_forward``; its only mask is gal, thesis (3.3.4).
+    """
+    from minirnn.kernels import rnn
+
+    if nonlinearity not in rnn.NONLINEARITIES:
+        raise InputError(must_be("rnn_forward", "nonlinearity", " or ".join(rnn.NONLINEARITIES), repr(nonlinearity)))
+    inputs = border.inputs("rnn_forward", 1, x, weight_ih, weight_hh, bias_ih, bias_hh, gal, None, None, lengths)
+    h = border.states("rnn_forward", "h0", h0, inputs)
+    return h, rnn.forward(inputs, h, nonlinearity)
+
+
+def rnn_backward(saved, dy, dh_final=None):
+    """Gradients of an RNN over a sequence -> (dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh); see lstm_backward."""
+    from minirnn.kernels import rnn
+
+    dy, dh = _final("rnn_backward", saved, dy, dh_final=dh_final)
+    dx, dweight_ih, dweight_hh, dbias = rnn.backward(saved, dy, dh)
+    return dx, dh, dweight_ih, dweight_hh, *_biases(saved.inputs, dbias, dbias)
+
+
+def gru_forward(
+    x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *, reset_after=False, convention=None, gal=None, moon=None, ours=None,
+    lengths=None,
+):  # fmt: skip
+    """GRU over a sequence: x (T, B, D), h0 (B, H) -> h (T+1, B, H), saved. thesis (2.2.7)-(2.2.9)
+
+    weight_ih (3H, D), weight_hh (3H, H), biases (3H,) or None, gates stacked r z n. ``convention`` 'thesis': z weighs the
+    candidate; 'slides': the old state. With ``reset_after``, PyTorch's form ('slides' only), r multiplies the product.
+    Masks, lengths and errors as for ``lstm_forward``.
+    """
+    from minirnn.kernels import gru, gru_reset_after
+
+    where = "gru_forward"
+    convention = convention or ("slides" if reset_after else "thesis")
+    if convention not in ("thesis", "slides") or (reset_after and convention == "thesis"):
+        known = "'slides' with reset_after" if reset_after else "'thesis' or 'slides'"
+        raise InputError(must_be(where, "convention", known, repr(convention)))
+    inputs = border.inputs(where, 3, x, weight_ih, weight_hh, bias_ih, bias_hh, gal, moon, ours, lengths)
+    h = border.states(where, "h0", h0, inputs)
+    if reset_after:
+        return h, gru_reset_after.forward(inputs, h)
+    return h, gru.forward(inputs, h, convention == "thesis")
+
+
+def gru_backward(saved, dy, dh_final=None, *, consume=False):
+    """Gradients of a GRU over a sequence -> (dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh); see lstm_backward."""
+    from minirnn.kernels import gru, gru_reset_after
+
+    dy, dh = _final("gru_backward", saved, dy, dh_final=dh_final)
+    form = gru if isinstance(saved, gru.Saved) else gru_reset_after
+    dx, dweight_ih, dweight_hh, dbias_ih, dbias_hh = form.backward(saved, dy, dh, consume)
+    return dx, dh, dweight_ih, dweight_hh, *_biases(saved.inputs, dbias_ih, dbias_hh)
+
+
+def supports(name, **options):
+    """Whether there is a kernel for a cell 'rnn', 'lstm' or 'gru' with these of its options.
+
+    Not for an LSTM without forget gate or with another activation than tanh; those run step by step in minirnn.cells.
+    """
+    if name == "rnn":
+        return options.get("nonlinearity", "tanh") in ("tanh", "relu", "identity")
+    if name == "lstm":
+        return options.get("forget_gate", True) and options.get("activation", "tanh") == "tanh"
+    if name == "gru":
+        reset_after = options.get("reset_after", False)
+        return (options.get("convention") or "slides") in (("slides",) if reset_after else ("thesis", "slides"))
+    return False

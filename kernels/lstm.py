@@ -11,7 +11,7 @@ import numpy as np
 from minirnn.kernels.border import Inputs
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.packed import ONE, RECURRENT_DEPTH, ZERO, gemm_job, multiply, pack_job, packed_like, workspace
-from minirnn.kernels.sequence import enter, entering_states, layer_gradients, mask_row, padded, summed_biases
+from minirnn.kernels.sequence import enter, entering_states, layer_gradients, leave, mask_row, padded, summed_biases
 from minirnn.kernels.threads import MEET, Job, run, split, threads_for
 from minirnn.kernels.vector import vsigmoid, vtanh
 
@@ -50,10 +50,10 @@ def recur(tid, nth, gates, bias, h, c, entering, packed, gal, moon, ours, length
     first, last = split(B, ONE, tid, nth)
     for t in range(T):
         enter(entering, h, gal, t, first, last)
+        at = (t * B + first) * H
         multiply(
-            gates, (t * B + first) * 4 * H, 4 * H, entering, (t * B + first) * H, H, ZERO, packed, ZERO,
-            last - first, H, 4 * H, RECURRENT_DEPTH, ONE,
-        )
+            gates, 4 * at, 4 * H, entering, at, H, ZERO, packed, ZERO, last - first, H, 4 * H, RECURRENT_DEPTH, ONE
+        )  # fmt: skip
         for r in range(first, last):
             if padded(lengths, t, r):
                 h[t + 1, r] = h[t, r]
@@ -91,13 +91,14 @@ def _gates_backward(a, c_prev, c, dy, dh, dc, moon, ours):
 
 
 @kernel(
-    gates="T B 4 H", da="T B 4 H", c="T+1 B H", dy="T B H", dh="B H", dc="B H", back="B H", packed="elements",
+    gates="T B 4 H", da="T B 4 H", c="T+1 B H", dy="T B H", dh="B H", dc="B H", dh_in="B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", lengths="int B",
 )
-def recur_back(tid, nth, gates, da, in_place, c, dy, dh, dc, back, packed, gal, moon, ours, lengths):
+def recur_back(tid, nth, gates, da, in_place, c, dy, dh, dc, dh_in, packed, gal, moon, ours, lengths):
     """The recurrence backwards; fills da, and dh and dc (final states' gradients at first) with those of h0 and c0."""
     T, B, _, H = da.shape
     first, last = split(B, ONE, tid, nth)
+    into, add = (dh, ONE) if gal.size == 0 else (dh_in, ZERO)
     for t in range(T - 1, -1, -1):
         for r in range(first, last):
             if padded(lengths, t, r):
@@ -108,20 +109,11 @@ def recur_back(tid, nth, gates, da, in_place, c, dy, dh, dc, back, packed, gal, 
                 _gates_backward(
                     da[t, r], c[t, r], c[t + 1, r], dy[t, r], dh[r], dc[r], mask_row(moon, t, r), mask_row(ours, t, r)
                 )
-        if gal.size == 0:
-            multiply(
-                dh, first * H, H, da, (t * B + first) * 4 * H, 4 * H, ZERO, packed, ZERO,
-                last - first, 4 * H, H, RECURRENT_DEPTH, ONE,
-            )
-        else:
-            multiply(
-                back, first * H, H, da, (t * B + first) * 4 * H, 4 * H, ZERO, packed, ZERO,
-                last - first, 4 * H, H, RECURRENT_DEPTH, ZERO,
-            )
-            for r in range(first, last):
-                dh_r, back_r, mask = dh[r], back[r], mask_row(gal, t, r)
-                for j in range(H):  # thesis (3.3.8)
-                    dh_r[j] += mask[j] * back_r[j]
+        at = first * H
+        multiply(
+            into, at, H, da, 4 * (t * B * H + at), 4 * H, ZERO, packed, ZERO, last - first, 4 * H, H, RECURRENT_DEPTH, add
+        )  # fmt: skip
+        leave(dh, dh_in, gal, t, first, last)
 
 
 class Saved(NamedTuple):

@@ -12,8 +12,9 @@ from minirnn.kernels.threads import Job, split
 from minirnn.kernels.tile import PANEL_BYTES, ROWS, VECTOR_BYTES, copy_panel, copy_rows, element, tile, transpose_block
 
 DEPTH = 256  # k block: a panel of it stays in the second-level cache
-RECURRENT_DEPTH = 512  # the same for the few rows of a recurrent step, where C is in the cache anyway
+RECURRENT_DEPTH = 256  # the same for the few rows of a recurrent step, where C is in the cache anyway
 BLOCK_ROWS = 192  # rows of A kept packed at a time, a multiple of ROWS
+GAP = 16  # elements between packed blocks of rows, or all would start in the same cache sets
 BLOCK_COLUMNS = 1024  # columns of B kept packed at a time
 ZERO, ONE = np.int64(0), np.int64(1)  # typed: a literal would have numba compile the callee once per value
 
@@ -58,11 +59,13 @@ def pack_panels(target, at, source, start, row, column, depth, columns):
 def pack_rows(target, source, start, row, column, rows, depth):
     """Pack A[m, k] = source[start + m * row + k * column] into blocks of about ROWS rows, each as (depth, block rows)."""
     blocks = (rows + ROWS - 1) // ROWS
-    for k in range(depth):
+    for k0 in range(0, depth, 16):  # few rows of A^T at a time, so that each cache line is read once
         for block in range(blocks):
             first = rows * block // blocks
             count = rows * (block + 1) // blocks - first
-            copy_rows(target, first * depth + k * count, source, start + first * row + k * column, count)
+            base = first * depth + block * GAP
+            for k in range(k0, min(k0 + 16, depth)):
+                copy_rows(target, base + k * count, source, start + first * row + k * column, count)
 
 
 @jit
@@ -83,7 +86,7 @@ def multiply(c, c0, c_row, a, a0, a_row, rows_packed, packed, packed0, rows, dep
                 first = rows * block // blocks
                 count = rows * (block + 1) // blocks - first
                 if rows_packed:
-                    at, row, column = a0 + first * depth, ONE, count
+                    at, row, column = a0 + first * depth + block * GAP, ONE, count
                 else:
                     at, row, column = a0 + first * a_row + k, a_row, ONE
                 tile(c, c0 + first * c_row + first_column, c_row, a, at, row, column, packed, panel, count, deep, wide, adding)
@@ -117,7 +120,8 @@ def gemm(tid, nth, c, a, b, add, work):
     if m1 <= m0:
         return
     mine = work[tid]
-    packed_a, packed_b = mine[: DEPTH * BLOCK_ROWS], mine[DEPTH * BLOCK_ROWS :]
+    size_a = DEPTH * BLOCK_ROWS + BLOCK_ROWS // ROWS * GAP
+    packed_a, packed_b = mine[:size_a], mine[size_a:]
     for n in range(n0, n1, BLOCK_COLUMNS):
         wide = min(BLOCK_COLUMNS, n1 - n)
         for k in range(0, depth, DEPTH):
@@ -156,7 +160,8 @@ def sum_rows(tid, nth, total, summands):
 
 def workspace(dtype, nth):
     """Scratch for gemm: a block of packed A and one of packed B for each thread."""
-    return np.empty((nth, DEPTH * (BLOCK_ROWS + BLOCK_COLUMNS + width(dtype))), dtype)
+    size_a, size_b = DEPTH * BLOCK_ROWS + BLOCK_ROWS // ROWS * GAP, DEPTH * (BLOCK_COLUMNS + width(dtype))
+    return np.empty((nth, size_a + size_b), dtype)
 
 
 def gemm_job(c, a, b, work, add=False):

@@ -22,6 +22,16 @@ def enter(entering, h, gal, t, first, last):
 
 
 @jit
+def leave(dh, dh_in, gal, t, first, last):
+    """With a gal mask, add mask * dh_in, the gradient that came through the recurrent products, to dh."""
+    if gal.size > 0:
+        for r in range(first, last):
+            total, mask, part = dh[r], mask_row(gal, t, r), dh_in[r]
+            for j in range(total.size):  # from thesis (3.3.8)
+                total[j] += mask[j] * part[j]
+
+
+@jit
 def padded(lengths, t, r):
     """Whether step t lies beyond the end of row r."""
     return lengths.size > 0 and t >= lengths[r]
@@ -64,3 +74,53 @@ def layer_gradients(inputs, entering, da, nth):
         sum_rows_job(dbias, da),
     ]
     return (dx, dweight_ih, dweight_hh, dbias), jobs
+
+
+@jit
+def mix(h, h_prev, z, n, thesis, moon, ours):
+    """One row of a GRU's new state from the old one and the candidate; masks (H,) or empty. Fills h.
+
+    z weighs the candidate in the thesis, (1-z) h_prev + z n, and the old state on the slides.
+    """
+    H = h.size
+    for j in range(H):
+        h[j] = n[j]
+    for j in range(ours.size):  # thesis (3.3.10)
+        h[j] *= ours[j]
+    if thesis != 0:
+        for j in range(H):  # thesis (2.2.9)
+            h[j] = h_prev[j] + z[j] * (h[j] - h_prev[j])
+    else:
+        for j in range(H):
+            h[j] += z[j] * (h_prev[j] - h[j])
+    for j in range(moon.size):  # thesis (3.3.9)
+        h[j] *= moon[j]
+
+
+@jit
+def mix_backward(dh, dy, h_prev, z, n, dn, thesis, moon, ours):
+    """``mix`` backwards, with z's sigmoid: z becomes da_z, dn is filled, dh becomes the part that skips the gates."""
+    H = dh.size
+    one = dh.dtype.type(1)
+    for j in range(H):
+        dh[j] += dy[j]
+    for j in range(moon.size):  # from thesis (3.3.9)
+        dh[j] *= moon[j]
+    for j in range(H):
+        dn[j] = n[j]
+    for j in range(ours.size):
+        dn[j] *= ours[j]
+    if thesis != 0:
+        for j in range(H):  # from thesis (2.2.9) and (2.2.7)
+            z_j, dh_j = z[j], dh[j]
+            z[j] = dh_j * (dn[j] - h_prev[j]) * z_j * (one - z_j)
+            dn[j] = dh_j * z_j
+            dh[j] = dh_j * (one - z_j)
+    else:
+        for j in range(H):
+            z_j, dh_j = z[j], dh[j]
+            z[j] = dh_j * (h_prev[j] - dn[j]) * z_j * (one - z_j)
+            dn[j] = dh_j * (one - z_j)
+            dh[j] = dh_j * z_j
+    for j in range(ours.size):  # from thesis (3.3.10)
+        dn[j] *= ours[j]
