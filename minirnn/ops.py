@@ -37,7 +37,7 @@ from minirnn.autograd.conv import (
     unfold,
 )
 from minirnn.autograd.index import embedding, gather, getitem, scatter
-from minirnn.autograd.linear import dot, einsum, matmul, norm
+from minirnn.autograd.linear import dot, einsum, linear, matmul, norm
 from minirnn.autograd.nonlinear import (
     dropout,
     leaky_relu,

@@ -53,6 +53,9 @@ CASES = {
     "vector-vector": (ops.matmul, normal(4), normal(4)),
     "vector-batch": (ops.matmul, normal(4), normal(2, 4, 3)),
     "batch-vector": (ops.matmul, normal(2, 3, 4), normal(4)),
+    "linear": (ops.linear, normal(2, 3, 4), normal(5, 4), normal(5)),
+    "linear without bias": (ops.linear, normal(3, 4), normal(5, 4)),
+    "linear of a vector": (ops.linear, normal(4), normal(5, 4), normal(5)),
     "einsum": (lambda x, w: ops.einsum("tbd,hd->th", x, w), normal(2, 3, 4), normal(5, 4)),
     "einsum of three": (lambda a, b, c: ops.einsum("i,ij,j->", a, b, c), normal(2), normal(2, 3), normal(3)),
     "einsum sum": (lambda x: ops.einsum("ij->j", x), normal(2, 3)),
@@ -206,6 +209,7 @@ def test_convolution_limits_are_linear_layers():
     ("call", "message"),
     [
         (lambda: ops.matmul(normal(2, 3), normal(2, 3)), r"matmul: shapes must be .*; is one of them transposed"),
+        (lambda: ops.linear(normal(2, 3), normal(3, 2)), r"linear: shapes must be .* is the weight transposed"),
         (lambda: ops.einsum("ii->i", normal(2, 2)), "einsum: subscripts must be"),
         (lambda: ops.einsum("ij,jk->ik", normal(2, 2)), "for 1 operands"),
         (lambda: ops.split(normal(5), 2), "divisor of the axis length 5"),

@@ -41,6 +41,25 @@ def matmul(x, w):
     return record("matmul", x.value @ w.value, (x, w), vjp)
 
 
+def linear(x, weight, bias=None):
+    """A layer of rows: x (..., D), weight (H, D), bias (H,) or None -> x W^T + b (..., H). Thesis (2.1.3)."""
+    x, weight = pair("linear", x, weight)
+    if not x.ndim or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
+        cause = "is the weight transposed?"
+        raise InputError(must_be("linear", "shapes", "(..., D) and (H, D)", f"{x.shape} and {weight.shape}", cause))
+    y = x.value @ weight.value.T
+    if bias is not None:
+        x, bias = pair("linear", x, bias)
+        y += bias.value
+
+    def vjp(dy):  # dy: (..., H)
+        dx = matmul(dy, weight) if x.requires_grad else None  # thesis (2.1.7)
+        dw = matmul(transpose(_rows(dy)), _rows(x)) if weight.requires_grad else None  # thesis (2.1.8)
+        return (dx, dw) if bias is None else (dx, dw, sum(_rows(dy), 0))
+
+    return record("linear", y, (x, weight) if bias is None else (x, weight, bias), vjp)
+
+
 def einsum(subscripts, *operands):
     """Sum of products in index notation, "tbd,hd->tbh"; every operand has its indices once, no ellipsis.
 

@@ -14,11 +14,6 @@ def _drop(mask, x):
     return x if mask is None else ops.dropout(x, mask)
 
 
-def _affine(x, weight, bias):
-    y = ops.matmul(x, ops.transpose(weight))
-    return y if bias is None else y + bias
-
-
 def _activation(name):
     return {"tanh": ops.tanh, "relu": ops.relu, "identity": lambda x: x}[name]
 
@@ -26,7 +21,7 @@ def _activation(name):
 def rnn_step(cell, x, state, w, masks):
     """h = f(W [x, h_prev] + b): x (B, D), h (B, H)."""
     (h,) = state
-    a = _affine(x, w.weight_ih, w.bias_ih) + _affine(_drop(masks.gal, h), w.weight_hh, w.bias_hh)  # thesis (2.2.2)
+    a = ops.linear(x, w.weight_ih, w.bias_ih) + ops.linear(_drop(masks.gal, h), w.weight_hh, w.bias_hh)  # thesis (2.2.2)
     return (_activation(cell.nonlinearity)(a),)
 
 
@@ -34,7 +29,7 @@ def lstm_step(cell, x, state, w, masks):
     """One LSTM step on the tape: x (B, D), h and c (B, H)."""
     h, c = state
     phi = _activation(cell.activation)
-    a = _affine(x, w.weight_ih, w.bias_ih) + _affine(_drop(masks.gal, h), w.weight_hh, w.bias_hh)
+    a = ops.linear(x, w.weight_ih, w.bias_ih) + ops.linear(_drop(masks.gal, h), w.weight_hh, w.bias_hh)
     gate = dict(zip(cell.gates, ops.split(a, len(cell.gates), axis=-1)))
     i, o, g = ops.sigmoid(gate["i"]), ops.sigmoid(gate["o"]), phi(gate["g"])  # thesis (2.2.4)
     kept = ops.sigmoid(gate["f"]) * c if cell.forget_gate else c
@@ -47,15 +42,15 @@ def gru_step(cell, x, state, w, masks):
     (h_prev,) = state
     h = _drop(masks.gal, h_prev)
     H = h.shape[-1]
-    x_r, x_z, x_n = ops.split(_affine(x, w.weight_ih, w.bias_ih), 3, axis=-1)
+    x_r, x_z, x_n = ops.split(ops.linear(x, w.weight_ih, w.bias_ih), 3, axis=-1)
     bias = (None, None) if w.bias_hh is None else ops.split(w.bias_hh, [2 * H, H])
     weight_rz, weight_n = ops.split(w.weight_hh, [2 * H, H])
-    h_r, h_z = ops.split(_affine(h, weight_rz, bias[0]), 2, axis=-1)
+    h_r, h_z = ops.split(ops.linear(h, weight_rz, bias[0]), 2, axis=-1)
     r, z = ops.sigmoid(x_r + h_r), ops.sigmoid(x_z + h_z)  # thesis (2.2.7)
     if cell.reset_after:
-        n = ops.tanh(x_n + r * _affine(h, weight_n, bias[1]))
+        n = ops.tanh(x_n + r * ops.linear(h, weight_n, bias[1]))
     else:
-        n = ops.tanh(x_n + _affine(r * h, weight_n, bias[1]))  # thesis (2.2.8)
+        n = ops.tanh(x_n + ops.linear(r * h, weight_n, bias[1]))  # thesis (2.2.8)
     n = _drop(masks.ours, n)
     new = (1 - z) * h_prev + z * n if cell.convention == "thesis" else (1 - z) * n + z * h_prev  # thesis (2.2.9)
     return (_drop(masks.moon, new),)

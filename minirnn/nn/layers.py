@@ -42,8 +42,7 @@ class Linear(Module):
         x = lift(x)
         if not x.ndim or x.shape[-1] != self.in_features:
             raise InputError(must_be("Linear", "x", f"(..., in) = (..., {self.in_features})", x.shape))
-        y = ops.matmul(x, ops.transpose(self.weight))
-        return y if self.bias is None else y + self.bias
+        return ops.linear(x, self.weight, self.bias)
 
 
 class Embedding(Module):
