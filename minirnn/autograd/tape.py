@@ -7,6 +7,7 @@ with ``create_graph=True`` it records too, and so a gradient can be differentiat
 
 import threading
 from contextlib import contextmanager
+from heapq import heappop, heappush
 from itertools import count
 
 import numpy as np
@@ -15,6 +16,7 @@ from minirnn.array import check_float, device_of, to_cpu, xp_of
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
 _number = count().__next__
+_new = object.__new__
 
 
 class _Mode(threading.local):
@@ -38,8 +40,11 @@ class Node:
 
     __slots__ = ("name", "parents", "vjp", "number", "outputs", "hooks")
 
-    def __init__(self, name, parents, vjp, outputs):
-        self.name, self.parents, self.vjp, self.outputs = name, parents, vjp, outputs
+    def __init__(self, name, parents, vjp, outputs=1):
+        self.name = name
+        self.parents = parents
+        self.vjp = vjp
+        self.outputs = outputs
         self.number = _number()
         self.hooks = None
 
@@ -151,7 +156,7 @@ def record(name, value, parents, vjp):
     """
     if _mode.anomaly:
         _check_finite(name, (value,), parents)
-    out = Tensor.__new__(Tensor)
+    out = _new(Tensor)  # without __init__, which checks what is known here: this function runs for every operation
     out.value = value if type(value) is np.ndarray else xp_of(value).asarray(value)
     out.grad = out.node = out.hooks = None
     out.index = 0
@@ -160,7 +165,7 @@ def record(name, value, parents, vjp):
         for parent in parents:
             if parent.requires_grad:
                 out.requires_grad = True
-                out.node = Node(name, parents, vjp, 1)
+                out.node = Node(name, parents, vjp)
                 break
     return out
 
@@ -234,64 +239,49 @@ def grad(outputs, inputs, cotangents=None, create_graph=False):
     return tuple(result)
 
 
-def _reachable(outputs, first):
-    """Every operation behind the outputs recorded not before number ``first``, latest first.
-
-    A loop, not recursion, so chains may be long.
-    """
-    nodes, stack = {}, [y.node for y in outputs if y.node is not None]
-    while stack:
-        node = stack.pop()
-        if id(node) not in nodes and node.number >= first:
-            nodes[id(node)] = node
-            stack.extend(p.node for p in node.parents if p.node is not None and id(p.node) not in nodes)
-    return sorted(nodes.values(), key=lambda node: -node.number)
-
-
 def _backpropagate(outputs, cotangents, create_graph, wanted=()):
-    """({id(leaf): (leaf, gradient)}, {(id(node), index): gradient of a wanted result})."""
+    """({id(leaf): (leaf, gradient)}, {(id(node), index): gradient of a wanted result}).
+
+    Operations are taken latest first, from a heap: by the time of its turn an operation has heard from all that used
+    it. This is a loop, not recursion, so chains may be long.
+    """
     # when only results are wanted, what was recorded before the earliest of them cannot matter
     first = min((x.node.number if x.node is not None else 0 for x in wanted), default=0)
     wanted = {(id(x.node), x.index) for x in wanted if x.node is not None}
-    leaves, interior, pending = {}, {}, {}
+    leaves, interior, pending, heap = {}, {}, {}, []
 
-    def send(tensor, gradient):
-        node = tensor.node
-        if node is None:
-            seen = leaves.get(id(tensor))
-            leaves[id(tensor)] = (tensor, gradient if seen is None else seen[1] + gradient)
-        else:
-            slots = pending.get(id(node))
-            if slots is None:
-                slots = pending[id(node)] = [None] * node.outputs
-            seen = slots[tensor.index]
-            slots[tensor.index] = gradient if seen is None else seen + gradient
+    def send(tensors, gradients):
+        for tensor, gradient in zip(tensors, gradients):
+            if gradient is None or not tensor.requires_grad:
+                continue
+            node = tensor.node
+            if node is None:
+                seen = leaves.get(id(tensor))
+                leaves[id(tensor)] = (tensor, gradient if seen is None else seen[1] + gradient)
+            elif node.number >= first:
+                slots = pending.get(node)
+                if slots is None:
+                    slots = pending[node] = [None] * node.outputs
+                    heappush(heap, (-node.number, node))
+                seen = slots[tensor.index]
+                slots[tensor.index] = gradient if seen is None else seen + gradient
 
     with _set("recording", bool(create_graph)):
-        for output, cotangent in zip(outputs, cotangents):
-            send(output, cotangent)
-        for node in _reachable(outputs, first):
-            slots = pending.pop(id(node), None)
-            if slots is None:
-                continue
-            if node.hooks:
+        send(outputs, cotangents)
+        while heap:
+            node = heappop(heap)[1]
+            slots = pending.pop(node)
+            if node.hooks is not None:
                 for index, function in node.hooks:
                     if slots[index] is not None:
                         function(slots[index])
             if wanted:
-                interior.update(
-                    ((id(node), i), g) for i, g in enumerate(slots) if g is not None and (id(node), i) in wanted
-                )
+                interior.update(((id(node), i), g) for i, g in enumerate(slots) if (id(node), i) in wanted)
             gradients = node.vjp(*slots)
             if _mode.anomaly:
-                _check_finite(
-                    f"backward of {node.name}",
-                    [g.value for g in gradients if g is not None],
-                    [s for s in slots if s is not None],
-                )
-            for parent, gradient in zip(node.parents, gradients):
-                if gradient is not None and parent.requires_grad:
-                    send(parent, gradient)
+                made, given = ([g.value for g in gs if g is not None] for gs in (gradients, slots))
+                _check_finite(f"backward of {node.name}", made, [Tensor(g) for g in given])
+            send(node.parents, gradients)
         for leaf, gradient in leaves.values():
             for _, function in leaf.hooks or ():
                 function(gradient)
