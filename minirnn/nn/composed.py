@@ -21,7 +21,9 @@ def _activation(name):
 def rnn_step(cell, x, state, w, masks):
     """h = f(W [x, h_prev] + b): x (B, D), h (B, H)."""
     (h,) = state
-    a = ops.linear(x, w.weight_ih, w.bias_ih) + ops.linear(_drop(masks.gal, h), w.weight_hh, w.bias_hh)  # thesis (2.2.2)
+    a = ops.linear(x, w.weight_ih, w.bias_ih) + ops.linear(
+        _drop(masks.gal, h), w.weight_hh, w.bias_hh
+    )  # thesis (2.2.2)
     return (_activation(cell.nonlinearity)(a),)
 
 
