@@ -19,7 +19,7 @@ ARROWS = {
     "autograd": {"array", "errors"},
     "ops": {"autograd"},
     "cells": {"array", "errors"},
-    "kernels": set(),
+    "kernels": {"errors"},
     "bptt": {"array", "cells", "errors", "kernels"},
     "nn": {"array", "autograd", "bptt", "cells", "errors", "kernels", "ops"},
     "optim": {"array", "autograd", "errors"},

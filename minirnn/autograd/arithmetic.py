@@ -37,45 +37,55 @@ def astype(x, dtype):
 def add(x, y):
     """x + y, broadcast."""
     x, y = pair("add", x, y)
-    return record("add", x.value + y.value, (x, y), lambda dz: (sum_to(dz, x.value.shape), sum_to(dz, y.value.shape)))
+    return record("add", x.value + y.value, (x, y), _add_vjp, True)
+
+
+def _add_vjp(dz, x, y):
+    return sum_to(dz, x.value.shape), sum_to(dz, y.value.shape)
 
 
 def subtract(x, y):
     """x - y, broadcast."""
     x, y = pair("subtract", x, y)
-    return record(
-        "subtract", x.value - y.value, (x, y), lambda dz: (sum_to(dz, x.shape), sum_to(negative(dz), y.shape))
-    )
+    return record("subtract", x.value - y.value, (x, y), _subtract_vjp, True)
+
+
+def _subtract_vjp(dz, x, y):
+    return sum_to(dz, x.shape), sum_to(negative(dz), y.shape) if y.requires_grad else None
 
 
 def multiply(x, y):
     """x * y, broadcast."""
     x, y = pair("multiply", x, y)
+    return record("multiply", x.value * y.value, (x, y), _multiply_vjp, True)
 
-    def vjp(dz):
-        dx = sum_to(multiply(dz, y), x.shape) if x.requires_grad else None
-        dy = sum_to(multiply(dz, x), y.shape) if y.requires_grad else None
-        return dx, dy
 
-    return record("multiply", x.value * y.value, (x, y), vjp)
+def _multiply_vjp(dz, x, y):
+    dx = sum_to(multiply(dz, y), x.shape) if x.requires_grad else None
+    dy = sum_to(multiply(dz, x), y.shape) if y.requires_grad else None
+    return dx, dy
 
 
 def divide(x, y):
     """x / y, broadcast."""
     x, y = pair("divide", x, y)
+    return record("divide", x.value / y.value, (x, y), _divide_vjp, True)
 
-    def vjp(dz):
-        dx = divide(dz, y)
-        dy = sum_to(negative(divide(multiply(dx, x), y)), y.shape) if y.requires_grad else None
-        return sum_to(dx, x.shape), dy
 
-    return record("divide", x.value / y.value, (x, y), vjp)
+def _divide_vjp(dz, x, y):
+    dx = divide(dz, y)
+    dy = sum_to(negative(divide(multiply(dx, x), y)), y.shape) if y.requires_grad else None
+    return sum_to(dx, x.shape), dy
 
 
 def negative(x):
     """-x."""
     x = lift(x)
-    return record("negative", -x.value, (x,), lambda dy: (negative(dy),))
+    return record("negative", -x.value, (x,), _negative_vjp, True)
+
+
+def _negative_vjp(dy, x):
+    return (negative(dy),)
 
 
 def power(x, y):
