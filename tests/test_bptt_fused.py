@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from minirnn import bptt
-from minirnn.cells import LSTM, Masks, Weights
+from minirnn.cells import GRU, LSTM, RNN, Masks, Weights
 from minirnn.errors import InputError
 
 T, B, D, H = 6, 4, 5, 3
 LENGTHS = np.array([2, 6, 1, 4])
-CELLS = [LSTM()]
+CELLS = [RNN(), RNN("relu"), RNN("identity"), LSTM(), GRU(), GRU(convention="slides"), GRU(reset_after=True)]
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=str)
 
 

@@ -17,7 +17,8 @@ class Entry:
     claimed: float
     slope: Slope  # as measured
     uncertainty: float
-    error: float  # relative to the tensor's largest gradient
+    scale: float  # what errors are relative to: the tensor's largest gradient (times sqrt(n) along a direction)
+    error: float
     verdict: Verdict
 
     def __str__(self):

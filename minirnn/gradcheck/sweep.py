@@ -37,18 +37,21 @@ def ladder(dtype):
     return TOP * RATIO ** -np.arange(16.0 if np.dtype(dtype).itemsize >= 8 else 9.0)
 
 
-def measure(centre, plus, minus, steps, noise):
+def measure(centre, plus, minus, steps, eps, size=0.0, reach=0.0):
     """Slope of a function from its values on a ladder.
 
     centre: its value at the point; plus, minus (n,): at +steps and -steps (NaN where it has none); steps (n,) as
-    actually taken; noise: a lower bound on the rounding error of one value -> Slope.
+    actually taken; eps: of its float type; size: the sum of the magnitudes behind a value, whose rounding is eps times
+    that; reach: the size of the argument, which is rounded too -> Slope.
     """
+    noise = eps * size
     table = extrapolate((plus - minus) / (2 * steps))
     if not np.isfinite(table).any():
         return Slope(np.nan, np.inf, np.nan, np.nan, "undefined", table)
     if _value_jumps(plus, minus, noise):
         return Slope(np.nan, np.inf, np.nan, np.nan, "jump", table)
-    value, uncertainty = _bottom(table, steps, noise)
+    value, _ = _bottom(table, steps, noise)
+    noise += eps * abs(value) * reach
     residual = np.abs((plus - minus) / 2 - steps * value)[-TAIL:]
     noise = max(noise, np.nanmax(residual, initial=0.0))
     value, uncertainty = _bottom(table, steps, noise)

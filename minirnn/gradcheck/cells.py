@@ -1,0 +1,54 @@
+"""Checks of recurrent cells: a form of the gradient against differences, and one form against another."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from minirnn.gradcheck import recurrent, signatures
+from minirnn.gradcheck.check import compare
+from minirnn.gradcheck.measurement import Measurement
+from minirnn.gradcheck.verdict import Verdict
+
+
+def measure_cell(problem, **options):
+    """The slopes of a recurrent problem, from the explicit forward pass: -> Measurement."""
+    names = list(problem.arrays)
+    f = lambda *arrays: recurrent.outputs(problem.at(dict(zip(names, arrays))))
+    cotangents = [problem.dy if problem.lengths is None else _kept(problem), *problem.dfinal]
+    return Measurement(f, problem.arrays.values(), names=names, cotangents=cotangents, **options)
+
+
+def check_cell(problem, claim=recurrent.gradients, *, name=None, measurement=None, rtol=None):
+    """Check a gradient of a recurrent problem: claim(problem) -> {name of array: gradient}. -> Finding.
+
+    claim defaults to the explicit backward; it is called at other arrays and with other cotangents too. A WRONG
+    finding carries a diagnosis: the blocks that are wrong, from which time step, and the mistake it looks like.
+    ``measurement`` is that of ``measure_cell`` for this problem, where one is at hand.
+    """
+    point = measurement if measurement is not None else measure_cell(problem)
+    names = list(problem.arrays)
+
+    def vjp(dys, *arrays):
+        got = claim(replace(problem.at(dict(zip(names, arrays))), dy=dys[0], dfinal=tuple(dys[1:])))
+        return tuple(got.get(n) for n in names)
+
+    name = name or f"{problem.cell}"
+    finding = compare(point, vjp, name=name, rtol=rtol, in_words=problem.in_words)
+    if finding.verdict is not Verdict.WRONG:
+        return finding
+    measured = {t.name: t.measured for t in finding.tensors if t.measured is not None}
+    claimed = {t.name: t.claimed for t in finding.tensors if t.measured is not None}
+    if len(measured) < len(finding.tensors) or not all(np.isfinite(c).all() for c in claimed.values()):
+        return finding
+    return finding.with_diagnosis(signatures.diagnose(problem, claim, claimed, measured))
+
+
+def largest_difference(one, other):
+    """The largest difference of two {name: array}, relative to the largest entry of each array."""
+    return max(float(np.abs(one[n] - other[n]).max() / max(1.0, np.abs(other[n]).max())) for n in other)
+
+
+def _kept(problem):
+    """dy without what falls on padding, where y is zero whatever happens."""
+    steps = np.arange(len(problem.dy))[:, None, None]
+    return np.where(steps < np.asarray(problem.lengths)[None, :, None], problem.dy, 0)

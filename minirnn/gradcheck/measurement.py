@@ -1,0 +1,162 @@
+"""The measured half of a check: the slopes of a function at one point, whatever anyone claims they are."""
+
+import inspect
+import warnings
+from functools import cached_property
+
+import numpy as np
+
+from minirnn.array import check_float, to_cpu
+from minirnn.errors import InputError, must_be
+from minirnn.gradcheck import sweep
+
+# what functions that cannot take a complex argument raise when tried; anything else is a defect and is shown
+NOT_COMPLEX = (TypeError, ValueError, NotImplementedError, np.exceptions.ComplexWarning)
+
+
+class Measurement:
+    """The loss <cotangents, f(args)> around one point: its slopes along entries, or along random directions.
+
+    f(*args) -> an array or a tuple of arrays; float args are moved, others only handed through. Arrays of up to
+    ``entries`` numbers are measured entry by entry, larger ones in an eighth of that many random entries and along
+    ``directions`` random vectors of signs. cotangents are drawn from rng (a Generator or a seed) unless given.
+    Raises InputError without a float argument or for cotangents of another shape, DtypeError for float16.
+    """
+
+    def __init__(self, f, args, *, names=None, cotangents=None, rng=0, entries=256, directions=8, complex_step=True):
+        self.f = f
+        self.args = [a if hasattr(a, "dtype") else np.asarray(a) for a in args]
+        self.names = list(names) if names is not None else argument_names(f, len(self.args))
+        self.rng = np.random.default_rng(rng)
+        self.entries, self.directions, self.complex_step = entries, directions, complex_step
+        self.evaluations = 0
+        self.floats = [k for k, a in enumerate(self.args) if a.dtype.kind == "f"]
+        if not self.floats:
+            raise InputError(must_be("gradcheck", "args", "at least one array of float32 or float64", "none"))
+        for k in self.floats:
+            check_float("gradcheck", self.names[k], self.args[k])
+        self.dtype = np.result_type(*(self.args[k].dtype for k in self.floats))
+        self.eps = float(np.finfo(self.dtype).eps)
+        self.steps = sweep.ladder(self.dtype)
+        first = self.outputs(self.args)
+        self.single = not isinstance(first, (tuple, list))
+        ys = tupled(first)
+        if cotangents is None:
+            cotangents = [self.rng.standard_normal(np.shape(y)) for y in ys]
+        self.cotangents = [np.asarray(to_cpu(u), np.float64) for u in tupled(cotangents)]
+        for y, u in zip(ys, self.cotangents, strict=True):
+            if np.shape(y) != u.shape:
+                raise InputError(must_be("gradcheck", "cotangents", f"of the outputs' shape {np.shape(y)}", u.shape))
+        self.first = [np.array(to_cpu(y)) for y in ys]
+        self.size = sum(float(np.abs(u * y).sum()) for u, y in zip(self.cotangents, self.first))
+
+    def outputs(self, args):
+        self.evaluations += 1
+        with np.errstate(all="ignore"):
+            return self.f(*(a.copy() for a in args))
+
+    def loss(self, args):
+        """<cotangents, f(args)> in double precision whatever f computes in; complex where f returns complex."""
+        return sum((u * to_cpu(np.asarray(y) if np.isscalar(y) else y)).sum() for u, y in self.paired(args))
+
+    def paired(self, args):
+        return zip(self.cotangents, tupled(self.outputs(args)))
+
+    @cached_property
+    def changes(self):
+        """Which output differs between evaluations at the point by more than rounding: its number, or None."""
+        for _ in range(2):
+            for k, (one, other) in enumerate(zip(self.first, tupled(self.outputs(self.args)))):
+                if differ(one, to_cpu(other), 1000 * self.eps):
+                    return k
+        return None
+
+    @cached_property
+    def lines(self):
+        """For each float argument the lines to measure: an index for an entry, an array of signs for a direction."""
+        return {k: self._lines(self.args[k]) for k in self.floats}
+
+    def _lines(self, a):
+        if a.size <= self.entries:
+            return list(np.ndindex(a.shape))
+        chosen = self.rng.choice(a.size, max(self.entries // 8, 1), replace=False)
+        signs = [self.rng.choice([-1.0, 1.0], a.shape) for _ in range(self.directions)]
+        return [np.unravel_index(i, a.shape) for i in chosen] + signs
+
+    @cached_property
+    def slopes(self):
+        """The measured ``sweep.Slope`` of every line, and by which method: ({argument: slopes}, method)."""
+        self.centre = float(np.real(self.loss(self.args)))
+        slopes = {k: [self.slope(k, line) for line in lines] for k, lines in self.lines.items()}
+        sharper = self._complex_slopes(slopes) if self.complex_step else None
+        return (slopes, "central differences") if sharper is None else (sharper, "complex step")
+
+    def slope(self, k, line):
+        """Measure argument k along one line on the whole ladder of steps."""
+        a = self.args[k]
+        reach = float(np.abs(a[line] if isinstance(line, tuple) else a).max())
+        values, taken = np.empty((2, len(self.steps))), np.empty((2, len(self.steps)))
+        for row, sign in enumerate((1.0, -1.0)):
+            for j, step in enumerate(self.steps):
+                args, taken[row, j] = self._moved(k, line, sign * step * max(1.0, reach))
+                values[row, j] = np.real(self.loss(args))
+        values[~np.isfinite(values)] = np.nan
+        if not isinstance(line, tuple):
+            reach *= np.sqrt(a.size)
+        return sweep.measure(self.centre, *values, (taken[0] - taken[1]) / 2, self.eps, self.size, reach)
+
+    def _moved(self, k, line, step):
+        """The arguments with number k moved along a line, and the step as the dtype represents it."""
+        a = self.args[k]
+        wide = np.result_type(a.dtype, np.complex64) if isinstance(step, complex) else a.dtype
+        there, taken = a.astype(wide), step
+        if isinstance(line, tuple):
+            there[line] += step
+            taken = step if isinstance(step, complex) else float(there[line]) - float(a[line])
+        else:
+            there = there + (step * line).astype(wide)
+        return [*self.args[:k], there, *self.args[k + 1 :]], taken
+
+    def _complex_slopes(self, slopes):
+        """Try the complex step on every line; where all agree with the differences, their sharper values, else None."""
+        step = 1j * sweep.COMPLEX_STEP[self.dtype.name]
+        sharper = {k: [] for k in slopes}
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            for k, line, slope in [(key, *pair) for key in slopes for pair in zip(self.lines[key], slopes[key])]:
+                try:
+                    value = float(np.imag(self.loss(self._moved(k, line, step)[0])) / step.imag)
+                except NOT_COMPLEX:
+                    return None
+                if slope.kind == "smooth":
+                    rounding = 32 * self.eps * (abs(value) + self.size)
+                    if not abs(value - slope.value) <= 10 * slope.uncertainty + rounding:
+                        return None  # not analytic on this line
+                    slope = slope._replace(value=value, uncertainty=min(slope.uncertainty, rounding))
+                sharper[k].append(slope)
+        return sharper
+
+
+def tupled(value):
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def argument_names(f, count):
+    """The function's own parameter names where it has that many, else arg0, arg1, ..."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # builtins have no signature
+        parameters = []
+    plain = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return plain[:count] if len(plain) >= count else [f"arg{k}" for k in range(count)]
+
+
+def differ(one, other, slack):
+    """Whether two results of one call differ by more than ``slack`` of their largest entry; NaN equals NaN."""
+    one, other = np.asarray(one, float), np.asarray(other, float)
+    if one.shape != other.shape:
+        return True
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    with np.errstate(invalid="ignore"):
+        same |= np.abs(one - other) <= slack * np.abs(one).max(initial=0)
+    return not same.all()

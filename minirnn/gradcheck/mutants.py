@@ -1,0 +1,68 @@
+"""Planted bugs at work: the edited source of a ``step_backward``, or of the loop over time, compiled and run.
+
+A gradient that comes out wrong is compared with every mutant's (``signatures``), and the same mutants measure how
+good the checker is: each must be found, and named. The ``catalogue`` lists them.
+"""
+
+import inspect
+import textwrap
+from dataclasses import fields
+from functools import cache
+from types import FunctionType
+
+from minirnn import bptt
+from minirnn.cells import gru, lstm, operands, rnn
+from minirnn.gradcheck.catalogue import CATALOGUE
+from minirnn.gradcheck.recurrent import named
+
+# where an edit is made -> the function whose source it edits
+PLACES = {
+    "time": bptt.explicit_backward,
+    "affine": operands.affine_backward,
+    "rnn": rnn.RNN.step_backward,
+    "lstm": lstm.LSTM.step_backward,
+    "gru": gru.GRU.step_backward,
+}
+
+
+def gradients(mutant, problem):
+    """dL/d(arrays) of a problem as the bug computes it: name -> array."""
+    p = problem
+    run = bptt.forward(p.cell, p.x, p.state0, p.weights, p.masks, p.lengths, p.reverse, form="explicit")
+    cell, loop = _planted(mutant, p.cell)
+    return named(p, loop(_with_cell(run, cell), run.active * p.dy if run.active is not None else p.dy, p.dfinal))
+
+
+@cache
+def _planted(mutant, cell):
+    """The cell and the loop over time with the bug in one of them."""
+    edited = _edited(PLACES[mutant.place], mutant.edits)
+    if mutant.place == "time":
+        return cell, edited
+    if mutant.place == "affine":  # the same step, with another affine_backward among its globals
+        step = type(cell).step_backward
+        edited = FunctionType(step.__code__, {**step.__globals__, "affine_backward": edited}, step.__name__)
+    kind = type(cell)
+    buggy = type(kind.__name__, (kind,), {"step_backward": edited})
+    return buggy(**{field.name: getattr(cell, field.name) for field in fields(cell)}), bptt.explicit_backward
+
+
+def _edited(function, edits):
+    """The function compiled from its source with each fragment, which must occur exactly once, replaced."""
+    source = textwrap.dedent(inspect.getsource(function))
+    for right, wrong in edits:
+        if source.count(right) != 1:
+            raise LookupError(f"mutants: {function.__qualname__} has {source.count(right)} times {right!r}, not once")
+        source = source.replace(right, wrong)
+    scope = dict(function.__globals__)
+    exec(compile(source, f"<mutant of {function.__qualname__}>", "exec"), scope)
+    return scope[function.__name__]
+
+
+def _with_cell(run, cell):
+    return type(run)(**{**vars(run), "cell": cell})
+
+
+def mutants_of(cell):
+    """The planted bugs this cell's backward pass can have."""
+    return [mutant for mutant in CATALOGUE if mutant.applies(cell)]

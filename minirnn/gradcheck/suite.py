@@ -1,0 +1,203 @@
+"""Everything ``minirnn gradcheck --all`` checks: operations, cells, layers, losses and models, each in all its forms.
+
+A case turns into a ``Row`` of parts. To add one, add a line to the table of its kind; a test fails while an exported
+operation, cell, layer, loss or model has none.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from minirnn import nn
+from minirnn.cells import GRU, LSTM, RNN
+from minirnn.gradcheck import recurrent, suite_ops
+from minirnn.gradcheck.cells import check_cell, largest_difference
+from minirnn.gradcheck.findings import Finding
+from minirnn.gradcheck.tape import check
+from minirnn.gradcheck.verdict import Verdict, severest
+from minirnn.models.word_lm import LanguageModel
+
+COMPOSED_TOLERANCE = 1e-12
+FUSED_TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the ways a case is checked: against differences (with its Finding), or one form against another."""
+
+    label: str
+    error: float
+    verdict: Verdict
+    finding: Finding | None = None
+
+    def named(self, case):
+        """The same part, its finding named after the case."""
+        finding = self.finding and replace(self.finding, name=f"{case}, {self.label}")
+        return replace(self, finding=finding)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    kind: str
+    name: str
+    parts: tuple
+    seconds: float
+
+    @property
+    def verdict(self):
+        return severest(part.verdict for part in self.parts)
+
+    @property
+    def error(self):
+        """Worst relative error at the V's bottom, over the parts in float64 that differences measured."""
+        measured = (p.error for p in self.parts if p.finding is not None and p.finding.dtype == "float64")
+        return max(measured, default=0.0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something to check by name; ``parts()`` does it."""
+
+    kind: str
+    name: str
+    parts: Callable
+
+    def run(self):
+        start = time.perf_counter()
+        parts = tuple(part.named(self.name) for part in self.parts())
+        return Row(self.kind, self.name, parts, time.perf_counter() - start)
+
+
+def measured(label, finding):
+    return Part(label, finding.error, finding.verdict, finding)
+
+
+def compared(label, one, other, tolerance):
+    """One form of a gradient against another that is already known to be right."""
+    error = largest_difference(one, other)
+    return Part(label, error, Verdict.PASS if error <= tolerance else Verdict.WRONG)
+
+
+def check_op(function, *arrays):
+    """An operation to first and second order in float64, and in float32."""
+    names = [f"x{k}" for k in range(len(arrays))]
+    yield measured("first", check(function, arrays, names=names))
+    yield measured("second", check(function, arrays, names=names, order=2))
+    yield measured("float32", check(function, [a.astype(np.float32) for a in arrays], names=names))
+
+
+def check_forms(cell, **options):
+    """A cell over a padded sequence: the explicit form against slopes, the other forms against the explicit one."""
+    problem = recurrent.random_problem(cell, padded=True, **options)
+    explicit = recurrent.gradients(problem)
+    yield measured("explicit", check_cell(problem))
+    yield compared("composed", recurrent.composed_gradients(problem), explicit, COMPOSED_TOLERANCE)
+    if getattr(cell, "forget_gate", True) and getattr(cell, "activation", "tanh") == "tanh":
+        for dtype, label in ((np.float64, "fused"), (np.float32, "fused float32")):
+            here = recurrent.random_problem(cell, padded=True, **{**options, "dtype": dtype})
+            explicit = recurrent.gradients(here)
+            tolerance = FUSED_TOLERANCE[np.dtype(dtype).name]
+            yield compared(label, recurrent.gradients(here, form="fused"), explicit, tolerance)
+
+
+def check_tape(make, inputs, order=2, **call):
+    """A layer, loss or model on the tape: ``make()`` returns the function or Module, ``call`` goes to every call."""
+    function = make()
+    bound = _Bound(function, call) if call else function
+    yield measured("first", check(bound, inputs))
+    if order == 2:
+        yield measured("second", check(bound, inputs, order=2, entries=32, directions=4))
+
+
+class _Bound:
+    """A module called with keyword arguments that are made anew each time, so that dropout draws the same masks."""
+
+    def __init__(self, module, keywords):
+        self.module, self.keywords = module, keywords
+
+    def named_parameters(self):
+        return self.module.named_parameters()
+
+    def __call__(self, x):
+        return self.module(x, **{name: make() for name, make in self.keywords.items()})
+
+
+def _same_draws():
+    return lambda *name: np.random.default_rng(len(name) + sum(map(hash, map(str, name[1:]))) % 7)
+
+
+def _random(*shape):
+    return suite_ops.signed(*shape)
+
+
+WIDE = {"dtype": np.float64, "rng": 0}
+LENGTHS = np.array([2, 4, 1])
+TOKENS = np.array([[0, 2, 1], [3, 3, 0], [1, 4, 2]])
+
+CELLS = {
+    **{f"RNN {f}": partial(check_forms, RNN(f), masked=True) for f in ("tanh", "identity", "relu")},
+    "LSTM": partial(check_forms, LSTM()),
+    "LSTM masked": partial(check_forms, LSTM(), masked=True),
+    "LSTM without bias": partial(check_forms, LSTM(), bias=False),
+    "LSTM relu": partial(check_forms, LSTM(activation="relu"), masked=True),
+    "LSTM version 0": partial(check_forms, LSTM(forget_gate=False), masked=True),
+    "GRU thesis": partial(check_forms, GRU(), masked=True),
+    "GRU slides": partial(check_forms, GRU(convention="slides"), masked=True),
+    "GRU reset_after": partial(check_forms, GRU(reset_after=True), masked=True),
+}
+LAYERS = {
+    "Linear": partial(check_tape, lambda: nn.Linear(5, 2, **WIDE), [_random(3, 5)]),
+    "Embedding": partial(check_tape, lambda: nn.Embedding(5, 2, **WIDE), [TOKENS]),
+    "Sequential": partial(
+        check_tape, lambda: nn.Sequential(nn.Linear(5, 4, **WIDE), nn.Linear(4, 2, **WIDE)), [_random(3, 5)]
+    ),
+    "Dropout": partial(check_tape, lambda: nn.Dropout(0.5), [_random(3, 5)], rng=lambda: np.random.default_rng(1)),
+    "RNNCell": partial(check_tape, lambda: nn.RNNCell(5, 2, **WIDE), [_random(3, 5)]),
+    "LSTMCell": partial(check_tape, lambda: nn.LSTMCell(5, 2, **WIDE), [_random(3, 5)]),
+    "GRUCell": partial(check_tape, lambda: nn.GRUCell(5, 2, **WIDE), [_random(3, 5)]),
+    "RNN": partial(check_tape, lambda: nn.RNN(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
+    "LSTM": partial(check_tape, lambda: nn.LSTM(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
+    "GRU": partial(check_tape, lambda: nn.GRU(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
+    "LSTM two layers, bidirectional, dropout": partial(
+        check_tape,
+        lambda: nn.LSTM(5, 2, 2, dropout=0.5, bidirectional=True, recurrent_dropout=("ours", 0.25), **WIDE),
+        [_random(4, 3, 5)],
+        order=1,
+        rng=_same_draws,
+    ),
+}
+LOSSES = {
+    "cross_entropy": partial(check_tape, lambda: lambda z: nn.cross_entropy(z, TOKENS), [_random(3, 3, 5)]),
+    "cross_entropy masked, summed over time": partial(
+        check_tape, lambda: lambda z: nn.cross_entropy(z, TOKENS, mask=TOKENS > 0, time="sum"), [_random(3, 3, 5)]
+    ),
+    "mse_loss": partial(check_tape, lambda: nn.mse_loss, [_random(3, 5), _random(3, 5)]),
+    "bce_with_logits": partial(
+        check_tape, lambda: lambda z: nn.bce_with_logits(z, (TOKENS > 1).astype(float)), [_random(3, 3)]
+    ),
+}
+MODELS = {
+    "LanguageModel": partial(check_tape, lambda: LanguageModel(5, 4, 3, init=0.7, **WIDE), [TOKENS], order=1),
+}
+
+
+def cases():
+    """Every case, in the order of the table."""
+    for name, (function, *arrays) in suite_ops.CASES.items():
+        yield Case("op", name, partial(check_op, function, *arrays))
+    for kind, table in (("cell", CELLS), ("layer", LAYERS), ("loss", LOSSES), ("model", MODELS)):
+        for name, parts in table.items():
+            yield Case(kind, name, parts)
+
+
+def named(name):
+    """The cases called ``name``, or whose first word is; whatever their case."""
+    wanted = name.lower()
+    every = list(cases())
+    exact = [case for case in every if case.name.lower() == wanted]
+    return exact or [case for case in every if case.name.lower().split(None, 1)[0].rstrip(",") == wanted]

@@ -1,0 +1,105 @@
+"""Every planted bug must be found, and be called by its name."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from minirnn.cells import GRU, LSTM, RNN
+from minirnn.gradcheck import Verdict, catalogue, mutants, recurrent
+from minirnn.gradcheck.cells import check_cell, measure_cell
+
+CELLS = [RNN(), LSTM(), LSTM(forget_gate=False), GRU(), GRU(convention="slides"), GRU(reset_after=True)]
+PLANTED = [pytest.param(c, m, id=f"{c} {m.says}") for c in CELLS for m in mutants.mutants_of(c)]
+
+
+@cache
+def measured(cell):
+    """One point with dropout masks and padding, at which every mutant shows, and its measured slopes."""
+    problem = recurrent.random_problem(cell, T=5, masked=True, padded=True)
+    return problem, measure_cell(problem)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_the_right_gradient_passes_where_mutants_are_planted(cell):
+    problem, measurement = measured(cell)
+    finding = check_cell(problem, measurement=measurement)
+    assert finding.verdict is Verdict.PASS, str(finding)
+    assert finding.error < 1e-12
+
+
+@pytest.mark.parametrize("cell, mutant", PLANTED)
+def test_planted_bug_is_found_and_named(cell, mutant, record_property):
+    record_property("mutant", f"{cell}: {mutant.says}")
+    problem, measurement = measured(cell)
+    finding = check_cell(problem, lambda p: mutants.gradients(mutant, p), measurement=measurement)
+    assert finding.verdict is Verdict.WRONG
+    assert f"looks like: {mutant.says}" in finding.diagnosis, str(finding)
+    assert sum(line.startswith("looks like") for line in finding.diagnosis) == 1, "another mistake looks the same"
+
+
+def test_every_mutant_of_the_catalogue_is_planted_somewhere():
+    planted = {mutant for cell in CELLS for mutant in mutants.mutants_of(cell)}
+    assert planted == set(catalogue.CATALOGUE) and len(planted) >= 20
+
+
+def test_a_mutant_whose_fragment_is_gone_from_the_source_says_so():
+    stale = catalogue.Mutant("nothing", "lstm", (("no such line", ""),))
+    with pytest.raises(LookupError, match="LSTM.step_backward has 0 times 'no such line', not once"):
+        mutants.gradients(stale, measured(LSTM())[0])
+
+
+def test_planting_a_bug_leaves_the_cell_itself_right():
+    problem, _ = measured(LSTM())
+    before = recurrent.gradients(problem)
+    for mutant in mutants.mutants_of(problem.cell):
+        mutants.gradients(mutant, problem)
+    for name, after in recurrent.gradients(problem).items():
+        np.testing.assert_array_equal(after, before[name])
+
+
+def test_a_bug_no_catalogue_has_is_described_block_by_block():
+    problem, measurement = measured(LSTM())
+
+    def claim(p):
+        got = recurrent.gradients(p)
+        H = p.x.shape[1] and got["bias_ih"].size // 4
+        weight = got["weight_hh"].copy()
+        weight[H : 2 * H] = got["weight_hh"][2 * H : 3 * H]
+        return {**got, "x": -got["x"], "weight_hh": weight, "bias_ih": 3 * got["bias_ih"]}
+
+    finding = check_cell(problem, claim, measurement=measurement)
+    assert finding.verdict is Verdict.WRONG
+    text = "\n".join(finding.diagnosis)
+    assert "x has the wrong sign" in text
+    assert "weight_hh gate f is the gate g gradient" in text
+    assert "bias_ih is 3 times the right one" in text
+    assert "right: h0, c0, weight_ih, bias_hh" in text
+    assert "looks like" not in text
+
+
+def test_two_bugs_at_once_resemble_the_larger():
+    problem, measurement = measured(GRU())
+    large, small = (
+        next(m for m in catalogue.CATALOGUE if says in m.says and m.place == "gru") for says in ("(z for", "gal")
+    )
+
+    def claim(p):
+        one, other, truth = mutants.gradients(large, p), mutants.gradients(small, p), recurrent.gradients(p)
+        return {n: one[n] + 0.1 * (other[n] - truth[n]) for n in truth}
+
+    finding = check_cell(problem, claim, measurement=measurement)
+    assert any(line.startswith("resembles") and large.says in line for line in finding.diagnosis), str(finding)
+
+
+def test_diagnosis_places_the_worst_entry_and_the_first_wrong_step():
+    problem, measurement = measured(LSTM())
+    mutant = next(
+        m for m in mutants.mutants_of(problem.cell) if m.says.startswith("the sigmoid derivative of the output")
+    )
+    finding = check_cell(problem, lambda p: mutants.gradients(mutant, p), measurement=measurement)
+    weight = next(t for t in finding.tensors if t.name == "weight_ih")
+    assert "gate o" in weight.place and "unit" in weight.place
+    assert "time step t =" in next(t for t in finding.tensors if t.name == "x").place
+    smallest = next(line for line in finding.diagnosis if line.startswith("smallest wrong case"))
+    assert "a loss at t = 0 alone" in smallest and "bias_ih (gate o)" in smallest
