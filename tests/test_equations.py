@@ -16,6 +16,11 @@ def test_every_derived_equation_is_computed_somewhere():
     assert not idle, f"no code computes {idle}"
 
 
+def test_every_computed_equation_is_cited_by_a_test():
+    untested = {n: e.code for n, e in collect(checkout()).items() if e.code and not e.tests}
+    assert not untested, f"no test cites {untested}"
+
+
 def test_citations_are_found_with_ranges_and_without_noise():
     text = "h = o * c  # thesis (2.2.6)\nx = f(1.2)\nLSTM, thesis (2.2.4)-(2.2.6) and (3.3.8)\n(2.2.9) alone\n"
     assert cited(text) == [(1, "2.2.6"), (3, "2.2.4"), (3, "2.2.5"), (3, "2.2.6"), (3, "3.3.8")]

@@ -1,4 +1,4 @@
-"""Nonlinearities, their numerically safe forms, and dropout with a given mask."""
+"""Nonlinearities y = f(z), thesis (2.1.4), their numerically safe forms, and dropout with a given mask."""
 
 import numpy as np
 

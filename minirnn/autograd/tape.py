@@ -266,7 +266,7 @@ def _backpropagate(outputs, cotangents, create_graph, wanted=()):
                 if slots is None:
                     slots = pending[node] = [None] * node.outputs
                     heappush(heap, (-node.number, node))
-                seen = slots[tensor.index]
+                seen = slots[tensor.index]  # all that used it add up: thesis (2.1.6)
                 slots[tensor.index] = gradient if seen is None else seen + gradient
 
     with _set("recording", bool(create_graph)):
@@ -280,6 +280,7 @@ def _backpropagate(outputs, cotangents, create_graph, wanted=()):
                         function(slots[index])
             if wanted:
                 interior.update(((id(node), i), g) for i, g in enumerate(slots) if (id(node), i) in wanted)
+            # the chain rule, one factor: thesis (2.1.5)
             gradients = node.vjp(slots[0], *node.parents) if node.stateless else node.vjp(*slots)
             if _mode.anomaly:
                 made, given = ([g.value for g in gs if g is not None] for gs in (gradients, slots))

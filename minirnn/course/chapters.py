@@ -62,8 +62,10 @@ def execute(notebook, folder):
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
     start = time.perf_counter()
-    client = NotebookClient(notebook, timeout=4 * SECONDS, kernel_name="python3", record_timing=False,
-                            resources={"metadata": {"path": str(folder)}})  # fmt: skip
+    client = NotebookClient(
+        notebook, timeout=4 * SECONDS, kernel_name="python3", record_timing=False,
+        resources={"metadata": {"path": str(folder)}}, extra_arguments=["--IPKernelApp.log_level=40"],
+    )  # fmt: skip
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError) as error:

@@ -32,6 +32,7 @@ class LanguageModel(nn.Module):
         for parameter in self.parameters():
             parameter.value = nn.init.uniform(rng, parameter.shape, init, dtype)
 
+    # the softmax over the vocabulary belongs to the loss: y_t = g(W h_t + b) of thesis (2.2.3) without its g
     def forward(self, tokens, state=None, rng=None, lengths=None):
         """tokens (T, B), state as the recurrent layer's (None: zeros); rng a Streams, for the masks in training."""
         draw = rng if callable(rng) else lambda *name: rng

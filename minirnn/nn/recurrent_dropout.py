@@ -14,10 +14,10 @@ SCHEMES = ("gal", "moon", "ours")
 class RecurrentDropout:
     """Recurrent dropout of one layer.
 
-    scheme: "gal" drops the hidden state that enters the gates (thesis 3.3.8), "moon" the cell (3.3.9), "ours" the
-    update (3.3.10); rate: probability of dropping, or a dict {scheme: rate} with scheme=None to combine schemes;
-    sampling: "per_step" or "per_sequence"; scaling: "test" multiplies by keep = 1 - rate in evaluation (3.3.2),
-    "inverted" divides by keep in training (3.3.15).
+    scheme: "gal" drops the hidden state that enters the gates, thesis (3.3.8), "moon" the cell, thesis (3.3.9), "ours"
+    the update, thesis (3.3.10); rate: probability of dropping, or a dict {scheme: rate} with scheme=None to combine
+    schemes; sampling: "per_step" or "per_sequence"; scaling: "test" multiplies by keep = 1 - rate in evaluation,
+    thesis (3.3.2), "inverted" divides by keep in training, thesis (3.3.15).
     """
 
     scheme: str | None = "ours"

@@ -1,0 +1,116 @@
+"""Chapters: stored with the outputs of their own cells, clean, runnable; the tool notices when they are not."""
+
+import base64
+import json
+import re
+import shutil
+
+import pytest
+
+from minirnn.cli import main
+from minirnn.course import chapters
+from minirnn.course.equations import checkout
+from minirnn.errors import InputError
+
+pytest.importorskip("nbclient", reason="chapters need minirnn[course]")
+ALL = chapters.find(checkout() / "chapters")
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
+def test_chapter_is_stored_with_the_outputs_of_its_own_cells(path):
+    assert chapters.stale(chapters.read(path)) is None
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
+def test_chapter_has_no_machine_data_and_small_figures(path):
+    notebook = chapters.read(path)
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "minirnn"}
+    figures = 0
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags", "jupyter"}
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error" and output.get("name") != "stderr", output
+            image = output.get("data", {}).get("image/png")
+            if image:
+                figures += 1
+                assert len(base64.b64decode(image)) <= chapters.MAX_FIGURE
+    assert figures >= 1
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"/(home|tmp|root|usr)/|0x[0-9a-f]{6,}", text)
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
+def test_chapter_has_every_part(path):
+    text = "\n".join(cell.source for cell in chapters.read(path).cells)
+    for heading in ("## Derivation", "## Code", "## Gradient check", "## Experiment", "## Exercises"):
+        assert heading in text, f"{path.stem} lacks {heading!r}"
+    assert "assert not caught.ok" in text and "<details>" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
+def test_chapter_runs_on_a_clean_kernel_within_its_time(path):
+    notebook, seconds = chapters.execute(chapters.read(path), path.parent)
+    assert seconds < chapters.SECONDS
+    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+
+
+def notebook_of(folder, *cells):
+    import nbformat
+
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A title")])
+    made.cells += [nbformat.v4.new_code_cell(source) for source in cells]
+    path = folder / "01_made.ipynb"
+    nbformat.write(made, path)
+    return path
+
+
+@pytest.mark.slow
+def test_build_stores_outputs_and_an_edit_makes_them_stale(tmp_path, capsys):
+    path = notebook_of(tmp_path, "1 + 1", "print('hello')")
+    assert "source_hash" not in chapters.read(path).metadata.get("minirnn", {})
+    assert main(["chapters", "build", "01", "--folder", str(tmp_path)]) == 0
+    built = chapters.read(path)
+    assert chapters.stale(built) is None and chapters.title(built) == "A title"
+    assert built.cells[1].outputs[0].data["text/plain"] == "2"
+    first = path.read_bytes()
+    chapters.build(path)
+    assert path.read_bytes() == first
+    built.cells[1].source = "1 + 2"
+    assert "run minirnn chapters build" in chapters.stale(built)
+    built.cells[1].source = "1 + 1"
+    built.cells[1].execution_count = 7
+    assert "execution counts" in chapters.stale(built)
+
+
+@pytest.mark.slow
+def test_a_failing_cell_fails_the_command_and_keeps_the_file(tmp_path, capsys):
+    path = notebook_of(tmp_path, "assert 1 == 2, 'they differ'")
+    before = path.read_bytes()
+    assert main(["chapters", "build", "--folder", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED" in out and "they differ" in out
+    assert path.read_bytes() == before
+
+
+def test_figures_over_the_limit_are_refused(tmp_path):
+    import nbformat
+
+    notebook = chapters.read(notebook_of(tmp_path, "0"))
+    big = base64.b64encode(b"x" * (chapters.MAX_FIGURE + 1)).decode()
+    notebook.cells[1].outputs = [nbformat.v4.new_output("display_data", {"image/png": big})]
+    with pytest.raises(InputError, match="is over 100000 bytes"):
+        chapters.clean(notebook)
+
+
+def test_listing_and_bad_names(tmp_path, capsys):
+    for path in ALL:
+        shutil.copy(path, tmp_path)
+    assert main(["chapters", "list", "--folder", str(tmp_path), "--json"]) == 0
+    assert [row["stale"] for row in json.loads(capsys.readouterr().out)] == [None] * len(ALL)
+    assert main(["chapters", "run", "99", "--folder", str(tmp_path)]) == 2
+    assert "no chapter '99'; there are 00_start_here" in capsys.readouterr().err
+    assert main(["chapters", "list", "--folder", str(tmp_path / "nowhere")]) == 2
+    (tmp_path / "03_broken.ipynb").write_text("{")
+    assert main(["chapters", "list", "--folder", str(tmp_path)]) == 2
+    assert "03_broken.ipynb is not a notebook" in capsys.readouterr().err
