@@ -102,6 +102,8 @@ CATALOGUE = (
     *planted("lstm", [
         ("the sigmoid derivative of the input gate is forgotten", "di * sigmoid_slope(i)", "di"),
         ("the sigmoid derivative of the output gate is forgotten", "do * sigmoid_slope(o)", "do"),
+        ("the input gate's sigmoid derivative misses 1 - i", "di * sigmoid_slope(i)", "di * i"),
+        ("the output gate's sigmoid derivative misses 1 - o", "do * sigmoid_slope(o)", "do * o"),
         ("the derivative of the candidate's nonlinearity is forgotten", "dg * slope(g)", "dg"),
         ("the derivative of the memory's nonlinearity, phi(c_t), is forgotten",
          "dc = dc + dh * o * slope(phi_c)", "dc = dc + dh * o"),
@@ -128,6 +130,7 @@ CATALOGUE = (
 
     *planted("lstm", form="forget", rows=[
         ("the sigmoid derivative of the forget gate is forgotten", "df * sigmoid_slope(f)", "df"),
+        ("the forget gate's sigmoid derivative misses 1 - f", "df * sigmoid_slope(f)", "df * f"),
         ("the input and forget gates' gradients are swapped",
          "self.gates]), x, h_in, weights)", '("f", "i", "g", "o")]), x, h_in, weights)'),
         ("the candidate's and the output gate's gradients are swapped (order i f o g for i f g o)",
@@ -142,6 +145,8 @@ CATALOGUE = (
     *planted("gru", [
         ("the sigmoid derivative of the reset gate is forgotten", "dr * sigmoid_slope(r)", "dr"),
         ("the sigmoid derivative of the update gate is forgotten", "dz * sigmoid_slope(z)", "dz"),
+        ("the reset gate's sigmoid derivative misses 1 - r", "dr * sigmoid_slope(r)", "dr * r"),
+        ("the update gate's sigmoid derivative misses 1 - z", "dz * sigmoid_slope(z)", "dz * z"),
         ("the derivative of the candidate's tanh is forgotten", "dn * tanh_slope(n)", "dn"),
         ("the path that carries the old state, dh (1 - z), is dropped", "dh_prev = dh * (1 - new) +", "dh_prev ="),
         ("the shares of old and new state are exchanged in dh_{t-1}",

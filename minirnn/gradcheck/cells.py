@@ -14,7 +14,7 @@ def measure_cell(problem, **options):
     """The slopes of a recurrent problem, from the explicit forward pass: -> Measurement."""
     names = list(problem.arrays)
     f = lambda *arrays: recurrent.outputs(problem.at(dict(zip(names, arrays))))
-    cotangents = [problem.dy if problem.lengths is None else _kept(problem), *problem.dfinal]
+    cotangents = [kept(problem), *problem.dfinal]
     return Measurement(f, problem.arrays.values(), names=names, cotangents=cotangents, **options)
 
 
@@ -48,7 +48,9 @@ def largest_difference(one, other):
     return max(float(np.abs(one[n] - other[n]).max() / max(1.0, np.abs(other[n]).max())) for n in other)
 
 
-def _kept(problem):
-    """dy without what falls on padding, where y is zero whatever happens."""
+def kept(problem):
+    """dy without what falls on padding, where y is zero whatever happens: (T, B, H)."""
+    if problem.lengths is None:
+        return problem.dy
     steps = np.arange(len(problem.dy))[:, None, None]
     return np.where(steps < np.asarray(problem.lengths)[None, :, None], problem.dy, 0)

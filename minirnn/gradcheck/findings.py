@@ -64,8 +64,13 @@ class TensorFinding:
 
     @property
     def error(self):
-        """Worst relative error at the V's bottom."""
+        """Worst relative error against the best measurement of each entry."""
         return max((np.nan_to_num(e.error, nan=np.inf) for e in self.entries), default=0.0)
+
+    @property
+    def bottom(self):
+        """The lowest point of the V-curves: worst relative error at the one step and order that suit all entries best."""
+        return float(np.nanmin(self.errors)) if np.isfinite(self.errors).any() else np.inf
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,11 @@ class Finding:
         return max((tensor.error for tensor in self.tensors), default=0.0)
 
     @property
+    def bottom(self):
+        """The worst V's bottom over the tensors: what differences alone, without the complex step, can prove."""
+        return max((tensor.bottom for tensor in self.tensors), default=0.0)
+
+    @property
     def worst(self):
         """The tensor of the severest verdict and largest error."""
         return max(self.tensors, key=lambda t: (t.verdict.severity, t.error), default=None)
@@ -109,8 +119,9 @@ class Finding:
         lines = [f"{self.name}: {self.verdict}"]
         if self.nondeterministic:
             return "\n".join([*lines, f"  {self.nondeterministic}"])
-        lines[0] += f"  worst relative error {self.error:.1e}"
-        lines[0] += f" ({self.dtype}, {self.method}, {self.evaluations} evaluations)"
+        lines[0] += (
+            f"  worst relative error {self.error:.1e} ({self.dtype}, {self.method}; V's bottom {self.bottom:.1e})"
+        )
         width = max((len(t.name) for t in self.tensors), default=0)
         for t in self.tensors:
             lines.append(f"  {t.name:<{width}}  {str(t.shape):<12}  {t.error:8.1e}  {t.verdict}")
@@ -127,6 +138,7 @@ class Finding:
             "name": self.name,
             "verdict": str(self.verdict),
             "worst_relative_error": _number(self.error),
+            "bottom_of_v": _number(self.bottom),
             "dtype": self.dtype,
             "method": self.method,
             "tolerance": self.rtol,

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from minirnn import nn
+from minirnn.array import stream
 from minirnn.cells import GRU, LSTM, RNN
 from minirnn.gradcheck import recurrent, suite_ops
 from minirnn.gradcheck.cells import check_cell, largest_difference
@@ -53,10 +54,19 @@ class Row:
         return severest(part.verdict for part in self.parts)
 
     @property
+    def proven(self):
+        """The findings in float64, whose errors count."""
+        return [p.finding for p in self.parts if p.finding is not None and p.finding.dtype == "float64"]
+
+    @property
     def error(self):
-        """Worst relative error at the V's bottom, over the parts in float64 that differences measured."""
-        measured = (p.error for p in self.parts if p.finding is not None and p.finding.dtype == "float64")
-        return max(measured, default=0.0)
+        """Worst relative error against the best measurement, in float64."""
+        return max((finding.error for finding in self.proven), default=0.0)
+
+    @property
+    def bottom(self):
+        """Worst relative error at the bottom of the V-curves of differences alone, in float64."""
+        return max((finding.bottom for finding in self.proven), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ class _Bound:
 
 
 def _same_draws():
-    return lambda *name: np.random.default_rng(len(name) + sum(map(hash, map(str, name[1:]))) % 7)
+    return lambda purpose, layer: stream(0, purpose, layer)
 
 
 def _random(*shape):
@@ -186,6 +196,9 @@ MODELS = {
 }
 
 
+KINDS = ("op", "cell", "layer", "loss", "model")
+
+
 def cases():
     """Every case, in the order of the table."""
     for name, (function, *arrays) in suite_ops.CASES.items():
@@ -196,8 +209,14 @@ def cases():
 
 
 def named(name):
-    """The cases called ``name``, or whose first word is; whatever their case."""
-    wanted = name.lower()
-    every = list(cases())
-    exact = [case for case in every if case.name.lower() == wanted]
-    return exact or [case for case in every if case.name.lower().split(None, 1)[0].rstrip(",") == wanted]
+    """The cases called ``name``, whatever its capitals: by the whole name, or by its first word.
+
+    A recurrent name means the cells ("lstm"); "layer lstm" and the like name the kind too.
+    """
+    kind, _, rest = name.lower().rpartition(" ")
+    every = [case for case in cases() if kind in ("", case.kind)] if kind in KINDS else list(cases())
+    wanted = rest if kind in KINDS else name.lower()
+    first = lambda case: case.name.lower().split()[0].rstrip(",")
+    found = [case for case in every if case.name.lower() == wanted] or [case for case in every if first(case) == wanted]
+    cells = [case for case in found if case.kind == "cell"]
+    return cells or found

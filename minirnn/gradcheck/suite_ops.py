@@ -1,4 +1,4 @@
-"""What ``minirnn gradcheck`` checks of the operations: a case or more for each, away from kinks, all sizes different."""
+"""What ``minirnn gradcheck`` checks of the operations: cases for each, away from kinks, with all sizes different."""
 
 import numpy as np
 

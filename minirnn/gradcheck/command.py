@@ -1,0 +1,132 @@
+"""``minirnn gradcheck``: one case by name, everything, or a user's own code."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from minirnn.errors import InputError, must_be
+from minirnn.gradcheck import report
+from minirnn.gradcheck.user_code import check_file, is_user_code
+from minirnn.gradcheck.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Options:
+    """Prove gradients: of an operation, cell, layer, loss or model by name, of everything, or of your own code.
+
+    The verdict is PASS, WRONG, UNDECIDABLE AT THIS PRECISION, KINK or NON-DETERMINISTIC; exit status 0 only for PASS.
+
+    Examples:
+      minirnn gradcheck lstm --report runs/lstm
+      minirnn gradcheck --all
+      minirnn gradcheck mycell.py:forward,backward --shapes 3,5 5,2
+      minirnn gradcheck mylstm.py:forward,backward --cell lstm
+    """
+
+    target: Annotated[
+        str | None, Positional, arg(metavar="NAME|FILE.py:FORWARD,BACKWARD", help="what to check; see --list")
+    ] = None
+    everything: Annotated[bool, arg(name="all", help="check everything in the suite")] = False
+    names: Annotated[bool, arg(name="list", help="print the names there are")] = False
+    report: Annotated[Path | None, arg(metavar="DIR", help="write report.html with V-curves here")] = None
+    as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
+    shapes: Annotated[tuple[str, ...], arg(metavar="SHAPE...", help="your code: shapes of forward's arguments")] = ()
+    cell: Annotated[
+        Literal["rnn", "lstm", "gru", "gru-slides", "gru-after"] | None,
+        arg(help="your code is this recurrent cell over a sequence: a wrong gate is named"),
+    ] = None
+    saved: Annotated[
+        bool, arg(help="your code: forward returns (y, saved), backward takes (dy, saved) instead of (dy, *args)")
+    ] = False
+    dtype: Annotated[Literal["float64", "float32"], arg(help="your code: the float type to check in")] = "float64"
+    seed: Annotated[int, arg(help="your code: seed of the random arguments and cotangents")] = 0
+
+
+def main(argv):
+    """Run ``minirnn gradcheck``; returns the exit status: 0 all PASS, 1 not, 2 bad input."""
+    options = tyro.cli(Options, args=argv, prog="minirnn gradcheck", config=(FlagCreatePairsOff,))
+    if sum((options.target is not None, options.everything, options.names)) != 1:
+        got = "more than one" if options.target is not None else "none"
+        raise InputError(must_be("gradcheck", "what to check", "a name, a file, --all or --list", got))
+    if options.names:
+        return _list(options)
+    if options.target is not None and is_user_code(options.target):
+        return _user_code(options)
+    if options.shapes or options.cell or options.saved:
+        raise InputError(must_be("gradcheck", "--shapes, --cell, --saved", "given with a file", repr(options.target)))
+    return _suite(options)
+
+
+def _suite(options):
+    from minirnn.gradcheck import suite
+
+    cases = list(suite.cases()) if options.everything else suite.named(options.target)
+    if not cases:
+        names = "a name from 'minirnn gradcheck --list' or FILE.py:FORWARD,BACKWARD"
+        raise InputError(must_be("gradcheck", "target", names, repr(options.target)))
+    start, rows = time.perf_counter(), []
+    width = max(len(case.name) for case in cases)
+    for case in cases:
+        _progress(options, f"{len(rows)} of {len(cases)}: {case.kind} {case.name}")
+        rows.append(case.run())
+        if not options.as_json and options.everything:
+            _progress(options, "")
+            print(report.row_line(rows[-1], width), flush=True)
+    _progress(options, "")
+    seconds = time.perf_counter() - start
+    told = [row for row in rows if not options.everything or row.verdict is not Verdict.PASS]
+    text = [line for row in told for line in report.details(row)] + ["", report.summary(rows, seconds)]
+    return _finish(options, rows, seconds, text)
+
+
+def _user_code(options):
+    from minirnn.gradcheck.suite import Row, measured
+
+    start = time.perf_counter()
+    finding = check_file(
+        options.target,
+        shapes=options.shapes,
+        cell=options.cell,
+        saved=options.saved,
+        dtype=options.dtype,
+        seed=options.seed,
+    )
+    seconds = time.perf_counter() - start
+    return _finish(
+        options, [Row("code", finding.name, (measured("yours", finding),), seconds)], seconds, [str(finding)]
+    )
+
+
+def _finish(options, rows, seconds, text):
+    """Print, write the report, and say by the exit status whether everything passed."""
+    if options.as_json:
+        print(json.dumps(report.as_json(rows, seconds), indent=1))
+    else:
+        print("\n".join(text))
+    if options.report is not None:
+        page = report.write_html(options.report, rows, report.summary(rows, seconds))
+        print(f"report: {page}", file=sys.stderr if options.as_json else sys.stdout)
+    return 0 if all(row.verdict is Verdict.PASS for row in rows) else 1
+
+
+def _list(options):
+    from minirnn.gradcheck import suite
+
+    cases = [{"kind": case.kind, "name": case.name} for case in suite.cases()]
+    if options.as_json:
+        print(json.dumps(cases, indent=1))
+    else:
+        print("\n".join(f"{case['kind']:<7}{case['name']}" for case in cases))
+    return 0
+
+
+def _progress(options, text):
+    """What is being checked, on a terminal only, overwritten by what follows."""
+    if sys.stderr.isatty() and not options.as_json:
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
