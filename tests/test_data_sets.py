@@ -86,6 +86,13 @@ def test_unknown_set_suggests_near_names(name, hint):
         data.load(name)
 
 
+def test_unknown_option_names_the_known_ones():
+    with pytest.raises(
+        InputError, match="data set adding: option must be one of length, train, test, seed, got 'level'"
+    ):
+        data.load("adding", level="word")
+
+
 def test_missing_files_name_the_places_and_the_ways_out(bare, tmp_path):
     with pytest.raises(InputError, match=r"ptb/ptb.train.txt must be in .*cache.*minirnn data fetch ptb"):
         data.load("ptb", source="local")

@@ -2,8 +2,9 @@
 
 from minirnn.data import adding, copying, digits, mnist, ptb, python_help, temporal_order, text_file, tinyshakespeare
 from minirnn.data.corpus import Corpus, StreamBatches, stream_batches
-from minirnn.data.registry import contents_of, find_set
+from minirnn.data.registry import contents_of, find_set, options_of
 from minirnn.data.vocabulary import Vocabulary
+from minirnn.errors import InputError, must_be
 
 __all__ = ["SETS", "Corpus", "StreamBatches", "Vocabulary", "load", "stream_batches"]
 
@@ -22,5 +23,9 @@ def load(name, source="search", folder=None, **options):
     or wrong file, an empty text, bytes that are not UTF-8, a vocabulary of one symbol.
     """
     entry = find_set(name, SETS)
+    for option in options:
+        if option not in options_of(entry):
+            known = ", ".join(options_of(entry)) or "none"
+            raise InputError(must_be(f"data set {entry.name}", "option", f"one of {known}", repr(option)))
     contents, origin = contents_of(entry, source, folder)
     return entry.build(contents, origin, **options)

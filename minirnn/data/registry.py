@@ -3,6 +3,7 @@
 import difflib
 import gzip
 import hashlib
+import inspect
 import os
 import zlib
 from collections.abc import Callable
@@ -39,6 +40,11 @@ class DataSet:
     files: tuple[RemoteFile, ...] = ()
     embedded: Callable | None = None
     carried_by: str = ""  # what brings an embedded set, for the listing
+
+
+def options_of(entry):
+    """Names of the options that ``build`` takes."""
+    return list(inspect.signature(entry.build).parameters)[2:]
 
 
 def find_set(name, sets):

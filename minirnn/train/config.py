@@ -1,0 +1,119 @@
+"""What a language-model run is made of, and the recipes of the sources as presets."""
+
+from dataclasses import asdict, dataclass, fields
+
+from minirnn.errors import InputError, must_be
+
+OPTIMIZERS = ("sgd", "momentum", "adam", "rmsprop", "adadelta")
+SCHEDULES = ("plateau", "epoch-decay", "constant")
+
+# thesis sec. 3.4.2: words, loss summed over the window, lr 1, global clip 10, lr / 1.5 when validation does not improve
+WORD = {"data": "ptb", "hidden": 256, "embedding": 256, "batch": 32, "window": 35, "epochs": 100, "optimizer": "sgd",
+        "lr": 1.0, "clip": 10.0, "schedule": "plateau", "init": 0.05}  # fmt: skip
+# what the author's program uses for the other cells
+WORD_CELLS = {"gru": {"lr": 0.1, "clip": 20.0}, "rnn": {"lr": 0.05, "clip": 30.0}}
+# thesis sec. 3.4.3: characters, Adam 1e-3, lr * 0.97 after each epoch from the tenth
+CHAR = {"data": "ptb", "hidden": 1024, "embedding": 256, "batch": 32, "window": 100, "epochs": 50, "optimizer": "adam",
+        "lr": 1e-3, "clip": 10.0, "schedule": "epoch-decay", "init": 0.01}  # fmt: skip
+PRESETS = {
+    "word": {
+        "thesis": WORD,
+        "classroom": {**WORD, "data": "python-help", "hidden": 128, "embedding": 128, "batch": 20, "epochs": 14},
+        "quick": {**WORD, "data": "python-help", "hidden": 64, "embedding": 64, "batch": 20, "epochs": 2},
+    },
+    "char": {
+        "thesis": CHAR,
+        "classroom": {**CHAR, "data": "python-help", "hidden": 128, "embedding": 64, "batch": 32, "window": 50,
+                      "epochs": 10, "lr": 2e-3, "init": 0.05},
+        "quick": {**CHAR, "data": "python-help", "hidden": 64, "embedding": 32, "batch": 32, "window": 50, "epochs": 1,
+                  "lr": 5e-3, "init": 0.05},
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LanguageModelConfig:
+    """Everything that decides the numbers of a run: equal configurations on equal data give equal runs.
+
+    level "word" or "char"; data a registered set or ``text`` a file; limit bounds a word vocabulary; rate, scheme,
+    sampling, scaling the recurrent dropout; forward_dropout on the embedded input and before the output layer; clip
+    bounds the global norm of the gradient of the loss, which is summed over the window and averaged over the batch.
+    """
+
+    level: str = "word"
+    data: str = "python-help"
+    text: str | None = None
+    source: str = "search"
+    limit: int | None = None
+    cell: str = "lstm"
+    embedding: int = 128
+    hidden: int = 128
+    layers: int = 1
+    init: float = 0.05
+    rate: float = 0.0
+    scheme: str = "ours"
+    sampling: str = "per_step"
+    scaling: str = "test"
+    forward_dropout: tuple[float, float] = (0.0, 0.0)
+    batch: int = 20
+    window: int = 35
+    epochs: int = 14
+    optimizer: str = "sgd"
+    lr: float = 1.0
+    clip: float | None = 10.0
+    schedule: str = "plateau"
+    ppl_mode: str = "total"
+    seed: int = 0
+    dtype: str = "float32"
+    kernels: str | None = None
+    device: str = "cpu"
+    log_every: int = 20
+    checkpoint_every: int = 500
+
+    def __post_init__(self):
+        object.__setattr__(self, "forward_dropout", tuple(self.forward_dropout))
+        choices = {"level": tuple(PRESETS), "optimizer": OPTIMIZERS, "schedule": SCHEDULES,
+                   "dtype": ("float32", "float64"), "ppl_mode": ("total", "mean_of_exp"),
+                   "cell": ("lstm", "gru", "rnn")}  # fmt: skip
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise InputError(must_be("train", name, "one of " + ", ".join(known), repr(getattr(self, name))))
+        for name in ("embedding", "hidden", "layers", "batch", "window", "epochs", "log_every", "checkpoint_every"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InputError(must_be("train", name, "an integer of at least 1", repr(value)))
+        for name in ("lr", "init", "clip"):
+            value = getattr(self, name)
+            if not (value is None and name == "clip") and not 0 < value < float("inf"):
+                raise InputError(must_be("train", name, "a positive number", repr(value)))
+        if len(self.forward_dropout) != 2:
+            raise InputError(must_be("train", "forward_dropout", "two rates, in and out", repr(self.forward_dropout)))
+
+    def to_json(self):
+        """A dict of JSON values that ``from_json`` turns back into an equal configuration."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored):
+        """The configuration of a stored dict; InputError for entries this version does not know."""
+        unknown = set(stored) - {field.name for field in fields(cls)}
+        if unknown:
+            raise InputError(must_be("config.json", "entries", "those of this minirnn", f"also {sorted(unknown)}"))
+        return cls(**stored)
+
+
+def preset(level, name, **given):
+    """The configuration of a preset ("classroom", "thesis", "quick") with what is given (and not None) in its place.
+
+    The word recipe takes the learning rate and clip of the chosen cell unless they are given.
+    """
+    given = {key: value for key, value in given.items() if value is not None}
+    if level not in PRESETS or name not in PRESETS[level]:
+        known = ", ".join(PRESETS.get(level, PRESETS))
+        raise InputError(must_be("train", "preset", f"one of {known}", repr((level, name))))
+    by_cell = (
+        WORD_CELLS.get(given.get("cell"), {}) if level == "word" and given.get("optimizer", "sgd") == "sgd" else {}
+    )
+    if "text" in given and "data" not in given:
+        given["data"] = "text"
+    return LanguageModelConfig(level=level, **{**PRESETS[level][name], **by_cell, **given})
