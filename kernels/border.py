@@ -6,6 +6,7 @@ Kernels read C-contiguous, aligned, writeable arrays of one dtype; anything else
 from typing import NamedTuple
 
 import numpy as np
+from minirnn.kernels.memory import empty
 
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
@@ -102,7 +103,7 @@ def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, gal=None, mo
 def states(where, name, initial, inputs):
     """An array (T+1, B, H) for a state over time, its first row the initial state (B, H), the rest unset."""
     T, B, D, H = inputs.sizes()
-    out = np.empty((T + 1, B, H), inputs.x.dtype)
+    out = empty((T + 1, B, H), inputs.x.dtype)
     out[0] = laid_out(where, name, initial, out.dtype, "(B, H)", (B, H))
     return out
 

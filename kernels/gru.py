@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from minirnn.kernels.border import Inputs
 from minirnn.kernels.jit import jit, kernel
+from minirnn.kernels.memory import empty, empty_like
 from minirnn.kernels.packed import (
     ONE,
     RECURRENT_DEPTH,
@@ -144,7 +145,7 @@ def forward(inputs, h, thesis):
     """Run the layer over a sequence: fills h (T+1, B, H) after its first row -> Saved."""
     T, B, D, H = inputs.sizes()
     x, dtype, nth = inputs.x, inputs.x.dtype, threads_for(B)
-    gates, reset = np.empty((T, B, 3, H), dtype), np.empty((T, B, H), dtype)
+    gates, reset = empty((T, B, 3, H), dtype), empty((T, B, H), dtype)
     entering = entering_states(h, inputs.gal)
     weight_rz, weight_n = inputs.weight_hh[: 2 * H], inputs.weight_hh[2 * H :]
     packed_rz, packed_n = packed_like(weight_rz, 2 * H), packed_like(weight_n, H)
@@ -168,15 +169,15 @@ def backward(saved, dy, dh, consume=False):
     inputs, gates, entering, reset = saved.inputs, saved.gates, saved.entering, saved.reset
     T, B, D, H = inputs.sizes()
     x, dtype, nth = inputs.x, dy.dtype, threads_for(B)
-    da = gates if consume else np.empty_like(gates)
+    da = gates if consume else empty_like(gates)
     rows = da.reshape(T * B, 3 * H)
     weight_rz, weight_n = inputs.weight_hh[: 2 * H], inputs.weight_hh[2 * H :]
     packed_rz, packed_n = packed_like(weight_rz, H), packed_like(weight_n, H)
     masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
-    scratch = np.empty_like(dh), np.empty_like(dh)
+    scratch = empty_like(dh), empty_like(dh)
     args = gates, da, int(consume), saved.thesis, saved.h, entering, dy, dh, *scratch, packed_rz, packed_n, *masks
     work = workspace(dtype, nth)
-    dx, dweight_ih, dweight_hh = np.empty_like(x), np.empty_like(inputs.weight_ih), np.empty_like(inputs.weight_hh)
+    dx, dweight_ih, dweight_hh = empty_like(x), empty_like(inputs.weight_ih), empty_like(inputs.weight_hh)
     dbias = np.empty(3 * H, dtype)
     run(
         [

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from minirnn.kernels.border import Inputs
 from minirnn.kernels.jit import jit, kernel
+from minirnn.kernels.memory import empty, empty_like
 from minirnn.kernels.packed import (
     ONE,
     RECURRENT_DEPTH,
@@ -128,7 +129,7 @@ def forward(inputs, h):
     T, B, D, H = inputs.sizes()
     dtype, nth = inputs.x.dtype, threads_for(B)
     x, weight_ih, work = inputs.x.reshape(T * B, D), inputs.weight_ih, workspace(dtype, nth)
-    gates = np.empty((T, B, 4, H), dtype)
+    gates = empty((T, B, 4, H), dtype)
     rows = gates.reshape(T * B, 4 * H)
     entering = entering_states(h, inputs.gal)
     packed = packed_like(inputs.weight_hh, 3 * H)
@@ -151,15 +152,15 @@ def backward(saved, dy, dh, consume=False):
     inputs, gates = saved.inputs, saved.gates
     T, B, D, H = inputs.sizes()
     dtype, nth = dy.dtype, threads_for(B)
-    da = gates if consume else np.empty_like(gates)
+    da = gates if consume else empty_like(gates)
     rows = da.reshape(T * B, 4 * H)
     da_n, da_rz, da_rzq = rows[:, :H], rows[:, H : 3 * H], rows[:, H:]
     packed = packed_like(inputs.weight_hh, H)
     masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
-    args = gates, da, int(consume), saved.h, dy, dh, np.empty_like(dh), np.empty_like(dh), packed, *masks
+    args = gates, da, int(consume), saved.h, dy, dh, empty_like(dh), empty_like(dh), packed, *masks
     work = workspace(dtype, nth)
     weight_ih, x, entering = inputs.weight_ih, inputs.x.reshape(T * B, D), saved.entering.reshape(T * B, H)
-    dx, dweight_ih, dweight_hh = np.empty_like(x), np.empty_like(weight_ih), np.empty_like(inputs.weight_hh)
+    dx, dweight_ih, dweight_hh = empty_like(x), empty_like(weight_ih), empty_like(inputs.weight_hh)
     total = np.empty(4 * H, dtype)
     run(
         [

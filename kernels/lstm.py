@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from minirnn.kernels.border import Inputs
 from minirnn.kernels.jit import jit, kernel
+from minirnn.kernels.memory import empty, empty_like
 from minirnn.kernels.packed import ONE, RECURRENT_DEPTH, ZERO, gemm_job, multiply, pack_job, packed_like, workspace
 from minirnn.kernels.sequence import enter, entering_states, layer_gradients, leave, mask_row, padded, summed_biases
 from minirnn.kernels.threads import MEET, Job, run, split, threads_for
@@ -130,7 +131,7 @@ def forward(inputs, h, c):
     """Run the layer over a sequence: fills h and c (T+1, B, H) after their first rows -> Saved."""
     T, B, D, H = inputs.sizes()
     x, dtype, nth = inputs.x, inputs.x.dtype, threads_for(B)
-    gates = np.empty((T, B, 4, H), dtype)
+    gates = empty((T, B, 4, H), dtype)
     entering = entering_states(h, inputs.gal)
     packed = packed_like(inputs.weight_hh, 4 * H)
     masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
@@ -155,10 +156,10 @@ def backward(saved, dy, dh, dc, consume=False):
     inputs, gates, entering = saved.inputs, saved.gates, saved.entering
     T, B, D, H = inputs.sizes()
     dtype, nth = dy.dtype, threads_for(B)
-    da = gates if consume else np.empty_like(gates)
+    da = gates if consume else empty_like(gates)
     packed = packed_like(inputs.weight_hh, H)
     masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
-    recurrence = Job(recur_back, dtype, (gates, da, int(consume), saved.c, dy, dh, dc, np.empty_like(dh), packed, *masks))
+    recurrence = Job(recur_back, dtype, (gates, da, int(consume), saved.c, dy, dh, dc, empty_like(dh), packed, *masks))
     gradients, jobs = layer_gradients(inputs, entering, da.reshape(T * B, 4 * H), nth)
     run([pack_job(packed, inputs.weight_hh), MEET, recurrence, MEET, *jobs], nth)
     return gradients

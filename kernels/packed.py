@@ -8,6 +8,7 @@ threads, so results do not depend on it.
 
 import numpy as np
 from minirnn.kernels.jit import jit, kernel
+from minirnn.kernels.memory import empty
 from minirnn.kernels.threads import Job, split
 from minirnn.kernels.tile import PANEL_BYTES, ROWS, VECTOR_BYTES, copy_panel, copy_rows, element, tile, transpose_block
 
@@ -27,7 +28,7 @@ def width(dtype):
 def packed_like(weight, columns):
     """An empty packed matrix for ``columns`` columns of the depth that makes weight.size elements."""
     step = width(weight.dtype)
-    return np.empty(weight.size // columns * (-(-columns // step) * step), weight.dtype)
+    return empty((weight.size // columns * (-(-columns // step) * step),), weight.dtype)
 
 
 @jit
@@ -161,7 +162,7 @@ def sum_rows(tid, nth, total, summands):
 def workspace(dtype, nth):
     """Scratch for gemm: a block of packed A and one of packed B for each thread."""
     size_a, size_b = DEPTH * BLOCK_ROWS + BLOCK_ROWS // ROWS * GAP, DEPTH * (BLOCK_COLUMNS + width(dtype))
-    return np.empty((nth, size_a + size_b), dtype)
+    return empty((nth, size_a + size_b), dtype)
 
 
 def gemm_job(c, a, b, work, add=False):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from minirnn.kernels.border import Inputs
 from minirnn.kernels.jit import jit, kernel
+from minirnn.kernels.memory import empty, empty_like
 from minirnn.kernels.packed import ONE, RECURRENT_DEPTH, ZERO, gemm_job, multiply, pack_job, packed_like, workspace
 from minirnn.kernels.sequence import enter, entering_states, layer_gradients, leave, padded, summed_biases
 from minirnn.kernels.threads import MEET, Job, run, split, threads_for
@@ -122,9 +123,9 @@ def backward(saved, dy, dh):
     inputs = saved.inputs
     T, B, D, H = inputs.sizes()
     dtype, nth = dy.dtype, threads_for(B)
-    da = np.empty((T, B, H), dtype)
+    da = empty((T, B, H), dtype)
     packed = packed_like(inputs.weight_hh, H)
-    args = saved.nonlinearity, da, saved.h, dy, dh, np.empty_like(dh), packed, inputs.gal, inputs.lengths
+    args = saved.nonlinearity, da, saved.h, dy, dh, empty_like(dh), packed, inputs.gal, inputs.lengths
     gradients, jobs = layer_gradients(inputs, saved.entering, da.reshape(T * B, H), nth)
     run([pack_job(packed, inputs.weight_hh), MEET, Job(recur_back, dtype, args), MEET, *jobs], nth)
     return gradients

@@ -2,6 +2,7 @@
 
 import numpy as np
 from minirnn.kernels.jit import jit
+from minirnn.kernels.memory import empty_like
 from minirnn.kernels.packed import gemm_job, sum_rows_job, workspace
 
 
@@ -39,7 +40,7 @@ def padded(lengths, t, r):
 
 def entering_states(h, gal):
     """The array of hidden states that enter the products: h[:-1] itself, or room for the masked ones."""
-    return np.empty_like(h[:-1]) if gal.size else h[:-1]
+    return empty_like(h[:-1]) if gal.size else h[:-1]
 
 
 def rows(array, columns):
@@ -65,7 +66,7 @@ def layer_gradients(inputs, entering, da, nth):
     x, weight_ih, weight_hh = inputs.x, inputs.weight_ih, inputs.weight_hh
     T, B, D, H = inputs.sizes()
     work = workspace(x.dtype, nth)
-    dx, dweight_ih, dweight_hh = np.empty_like(x), np.empty_like(weight_ih), np.empty_like(weight_hh)
+    dx, dweight_ih, dweight_hh = empty_like(x), empty_like(weight_ih), empty_like(weight_hh)
     dbias = np.empty(len(weight_ih), x.dtype)
     jobs = [
         gemm_job(dweight_ih, da.T, x.reshape(T * B, D), work),  # thesis (2.1.8), summed over time and the batch
