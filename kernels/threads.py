@@ -124,16 +124,19 @@ class Team:
     def _help(self, i):
         while True:
             self.go[i].acquire()
-            nth, steps = self.steps
-            if i + 1 < nth:
-                try:
-                    for function, args in steps:
-                        function(i + 1, nth, *args)
-                except Exception as error:  # handed to the caller, who raises it
-                    self.errors.append(error)
+            self._do_share(i + 1)
             self.done[i].release()
 
+    def _do_share(self, tid):
+        nth, steps = self.steps
+        try:
+            for function, args in steps:
+                function(tid, nth, *args)
+        except Exception as error:  # handed to the caller, who raises it
+            self.errors.append(error)
+
     def run(self, nth, steps):
+        """Call function(tid, nth, *args) for every (function, args) on nth threads, this one being the first."""
         self.errors, self.steps = [], (nth, steps)
         for lock in self.go[: nth - 1]:
             lock.release()
@@ -141,6 +144,7 @@ class Team:
             function(0, nth, *args)
         for lock in self.done[: nth - 1]:
             lock.acquire()
+        self.steps = None  # or the arrays would live until the next run
         if self.errors:
             raise self.errors[0]
 

@@ -1,0 +1,169 @@
+"""Threads: the same bits whatever their number, from several Python threads at once, after a fork, after an interrupt."""
+
+import multiprocessing
+import os
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from minirnn import kernels
+from minirnn.errors import InputError
+
+T, B, D, H = 6, 9, 5, 37
+
+
+def layer_gradients(seed=0, dtype=np.float64):
+    """Everything an LSTM computes from random inputs, as one list."""
+    rng = np.random.default_rng(seed)
+    draw = lambda *s: (0.5 * rng.standard_normal(s)).astype(dtype)
+    weights = draw(4 * H, D), draw(4 * H, H), draw(4 * H), draw(4 * H)
+    h, c, saved = kernels.lstm_forward(draw(T, B, D), draw(B, H), draw(B, H), *weights)
+    return [h, c, *kernels.lstm_backward(saved, draw(T, B, H))]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch, dtype):
+    monkeypatch.setenv("MINIRNN_NUM_THREADS", "1")
+    alone = layer_gradients(dtype=dtype)
+    for threads in ("2", "3", "4"):
+        monkeypatch.setenv("MINIRNN_NUM_THREADS", threads)
+        assert same(layer_gradients(dtype=dtype), alone)
+        assert same(layer_gradients(dtype=dtype), alone)
+
+
+def test_number_of_threads_is_that_of_the_environment_or_the_processors(monkeypatch):
+    from minirnn.kernels.threads import thread_count, threads_for
+
+    monkeypatch.setenv("MINIRNN_NUM_THREADS", "3")
+    assert thread_count() == 3
+    assert [threads_for(rows) for rows in (1, 3, 4, 5, 6, 100)] == [1, 1, 2, 2, 3, 3]
+    monkeypatch.delenv("MINIRNN_NUM_THREADS")
+    assert 1 <= thread_count() <= os.cpu_count()
+    for wrong in ("0", "-1", "two", "1.5"):
+        monkeypatch.setenv("MINIRNN_NUM_THREADS", wrong)
+        with pytest.raises(InputError, match="MINIRNN_NUM_THREADS must be a whole number of at least 1, got"):
+            thread_count()
+
+
+def test_several_python_threads_at_once(monkeypatch):
+    """One gets the team, the others run alone; all get what they would have got one after the other."""
+    monkeypatch.setenv("MINIRNN_NUM_THREADS", "2")
+    expected = [layer_gradients(seed) for seed in range(4)]
+    wrong = []
+
+    def work(seed):
+        for _ in range(20):
+            if not same(layer_gradients(seed), expected[seed]):
+                wrong.append(seed)
+
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=60)
+    assert not wrong and not any(worker.is_alive() for worker in workers)
+
+
+def _in_child(queue):
+    queue.put(layer_gradients())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 warns; the point is to do it
+def test_a_forked_child_makes_a_team_of_its_own(monkeypatch):
+    monkeypatch.setenv("MINIRNN_NUM_THREADS", "2")
+    expected = layer_gradients()  # the parent now has helper threads, which the child will not have
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_in_child, args=(queue,))
+    child.start()
+    assert same(queue.get(timeout=30), expected)
+    child.join(timeout=30)
+    assert child.exitcode == 0
+
+
+def test_an_interrupted_run_leaves_the_next_one_right(monkeypatch):
+    from minirnn.kernels import threads
+
+    monkeypatch.setenv("MINIRNN_NUM_THREADS", "2")
+    expected = layer_gradients()
+    original = threads.Team.run
+
+    def interrupted(self, nth, steps):
+        for lock in self.go[: nth - 1]:  # the helpers are off, and then the user presses control-C
+            self.errors, self.steps = [], (nth, steps[:1])
+            lock.release()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads.Team, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        layer_gradients()
+    monkeypatch.setattr(threads.Team, "run", original)
+    assert same(layer_gradients(), expected)
+
+
+def test_an_error_on_a_helper_thread_reaches_the_caller():
+    from minirnn.kernels.threads import Team
+
+    def fails(tid, nth):
+        if tid == 1:
+            raise ValueError("on the helper")
+
+    with pytest.raises(ValueError, match="on the helper"):
+        Team(2).run(2, [(fails, ())])
+
+
+def test_memory_is_used_again_only_when_nobody_holds_it():
+    from minirnn.kernels import memory
+
+    memory.release()
+    held = memory.empty((100, 1000), np.float64)
+    held[:] = 1
+    address = held.ctypes.data
+    assert address % memory.LINE == 0
+    other = memory.empty((100, 1000), np.float64)
+    other[:] = 2
+    assert (held == 1).all()
+    row = held[50]  # a view keeps the whole block
+    del held
+    again = memory.empty((100, 1000), np.float64)
+    again[:] = 3
+    assert (row == 1).all() and (other == 2).all()
+    del row
+    assert memory.empty((99, 1000), np.float64).ctypes.data == address  # a slightly smaller array fits the same block
+    memory.release()
+    assert (other == 2).all() and (again == 3).all()
+
+
+def test_memory_kept_is_limited(monkeypatch):
+    from minirnn.kernels import memory
+
+    memory.release()
+    monkeypatch.setattr(memory, "LIMIT", 1 << 20)
+    arrays = [memory.empty((n, 1000), np.float64) for n in range(20, 60)]
+    assert sum(block.nbytes for block in memory._blocks) <= 1 << 20
+    assert [a.shape for a in arrays] == [(n, 1000) for n in range(20, 60)]
+    memory.release()
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="counts references")
+def test_a_training_loop_allocates_nothing_new():
+    from minirnn.kernels import memory
+
+    memory.release()
+    rng = np.random.default_rng(0)
+    x, w, r, h0 = (rng.standard_normal(s) for s in ((20, 8, 64), (256, 64), (256, 64), (8, 64)))
+    blocks = []
+    for _ in range(4):
+        h, c, saved = kernels.lstm_forward(x, h0, h0, w, r, None, None)
+        gradients = kernels.lstm_backward(saved, h[1:])
+        blocks.append({block.ctypes.data for block in memory._blocks})
+        del h, c, saved, gradients
+    assert blocks[0] == blocks[1] == blocks[2] == blocks[3] != set()
+    memory.release()
