@@ -29,9 +29,10 @@ def _biases(inputs, dbias_ih, dbias_hh):
 def lstm_forward(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, *, gal=None, moon=None, ours=None, lengths=None):
     """LSTM over a sequence: x (T, B, D), states (B, H) -> h (T+1, B, H), c (T+1, B, H), saved.
 
-    weight_ih (4H, D), weight_hh (4H, H), biases (4H,) or None, gates stacked i f g o, thesis (2.2.4)-(2.2.6). Masks are factors,
-    (T, B, H), (B, H) or one number: gal on the state that enters the gates, moon on the new cell, ours on the update,
-    thesis (3.3.8)-(3.3.10). Beyond lengths[b] steps row b keeps its state. InputError for shapes, DtypeError for types.
+    weight_ih (4H, D), weight_hh (4H, H), biases (4H,) or None, gates stacked i f g o, thesis (2.2.4)-(2.2.6). Masks are
+    factors, (T, B, H), (B, H) or one number: gal on the state that enters the gates, moon on the new cell, ours on the
+    update, thesis (3.3.8)-(3.3.10). Beyond lengths[b] steps row b keeps its state. InputError for shapes, DtypeError
+    for types.
     """
     from minirnn.kernels import lstm
 
@@ -57,8 +58,8 @@ def lstm_backward(saved, dy, dh_final=None, dc_final=None, *, consume=False):
 def rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *, nonlinearity="tanh", gal=None, lengths=None):
     """Vanilla RNN over a sequence: x (T, B, D), h0 (B, H) -> h (T+1, B, H), saved. thesis (2.2.2)
 
-    weight_ih (H, D), weight_hh (H, H), biases (H,) or None; nonlinearity 'tanh', 'relu' or 'identity'. Mask, lengths and
-    errors as for ``lstm_forward``; its only mask is gal, thesis (3.3.4).
+    weight_ih (H, D), weight_hh (H, H), biases (H,) or None; nonlinearity 'tanh', 'relu' or 'identity'. Mask, lengths
+    and errors as for ``lstm_forward``; its only mask is gal, thesis (3.3.4).
     """
     from minirnn.kernels import rnn
 
@@ -70,7 +71,7 @@ def rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *, nonlinearity="
 
 
 def rnn_backward(saved, dy, dh_final=None):
-    """Gradients of an RNN over a sequence -> (dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh); see lstm_backward."""
+    """Gradients of an RNN over a sequence, as ``lstm_backward``: (dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh)."""
     from minirnn.kernels import rnn
 
     dy, dh = _final("rnn_backward", saved, dy, dh_final=dh_final)
@@ -79,14 +80,14 @@ def rnn_backward(saved, dy, dh_final=None):
 
 
 def gru_forward(
-    x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *, reset_after=False, convention=None, gal=None, moon=None, ours=None,
-    lengths=None,
+    x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *,
+    reset_after=False, convention=None, gal=None, moon=None, ours=None, lengths=None,
 ):  # fmt: skip
     """GRU over a sequence: x (T, B, D), h0 (B, H) -> h (T+1, B, H), saved. thesis (2.2.7)-(2.2.9)
 
-    weight_ih (3H, D), weight_hh (3H, H), biases (3H,) or None, gates stacked r z n. ``convention`` 'thesis': z weighs the
-    candidate; 'slides': the old state. With ``reset_after``, PyTorch's form ('slides' only), r multiplies the product.
-    Masks, lengths and errors as for ``lstm_forward``.
+    weight_ih (3H, D), weight_hh (3H, H), biases (3H,) or None, gates stacked r z n. ``convention`` 'thesis': z weighs
+    the candidate; 'slides': the old state. With ``reset_after``, PyTorch's form ('slides' only), r multiplies the
+    product. Masks, lengths and errors as for ``lstm_forward``.
     """
     from minirnn.kernels import gru, gru_reset_after
 
@@ -103,7 +104,7 @@ def gru_forward(
 
 
 def gru_backward(saved, dy, dh_final=None, *, consume=False):
-    """Gradients of a GRU over a sequence -> (dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh); see lstm_backward."""
+    """Gradients of a GRU over a sequence, as ``lstm_backward``: (dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh)."""
     from minirnn.kernels import gru, gru_reset_after
 
     dy, dh = _final("gru_backward", saved, dy, dh_final=dh_final)

@@ -36,7 +36,9 @@ def laid_out(where, name, value, dtype, symbols, sizes, cause=""):
     """``value`` as an aligned, C-contiguous, writeable array, after its dtype and shape are checked."""
     value = np.asarray(value)
     if value.dtype != dtype:
-        raise DtypeError(must_be(where, name, f"{dtype} as x is", value.dtype, cause="convert it; kernels do not mix types"))
+        raise DtypeError(
+            must_be(where, name, f"{dtype} as x is", value.dtype, cause="convert it; kernels do not mix types")
+        )
     check_shape(where, name, value, symbols, sizes, cause)
     return np.require(value, requirements="CAW")
 
@@ -70,8 +72,9 @@ def _lengths(where, lengths, T, B):
 def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, gal=None, moon=None, ours=None, lengths=None):
     """Check a layer's inputs, ``gates`` rows of H in each weight, and lay them out.
 
-    x (T, B, D), weight_ih (gates H, D), weight_hh (gates H, H), biases (gates H,) or None. Raises InputError for shapes,
-    DtypeError for types. Padded steps of x are set to zero in a copy: what a caller left there, NaN even, meets no gradient.
+    x (T, B, D), weight_ih (gates H, D), weight_hh (gates H, H), biases (gates H,) or None. Raises InputError for
+    shapes, DtypeError for types. Padded steps of x are set to zero in a copy: what a caller left there, NaN even, meets
+    no gradient.
     """
     x = np.asarray(x)
     if x.dtype not in FLOATS:
@@ -109,7 +112,7 @@ def states(where, name, initial, inputs):
 
 
 def final_gradient(where, name, gradient, like):
-    """A fresh (B, H) array that starts as the gradient of a final state, or zeros for None; the kernel carries it back."""
+    """A fresh (B, H) array for a kernel to carry back: at first a final state's gradient, or zeros for None."""
     if gradient is None:
         return np.zeros(like.shape, like.dtype)
     return laid_out(where, name, gradient, like.dtype, "(B, H)", like.shape).copy()

@@ -97,7 +97,8 @@ def _reset_backward(r, h_in, dreset, total):
     packed_rz="elements", packed_n="elements", gal="T B H", moon="T B H", ours="T B H", lengths="int B",
 )  # fmt: skip
 def recur_back(
-    tid, nth, gates, da, in_place, thesis, h, entering, dy, dh, dh_in, dreset, packed_rz, packed_n, gal, moon, ours, lengths
+    tid, nth, gates, da, in_place, thesis, h, entering, dy, dh, dh_in, dreset, packed_rz, packed_n,
+    gal, moon, ours, lengths,
 ):  # fmt: skip
     """The recurrence backwards; fills da, and dh (the final state's gradient at first) with that of h0."""
     T, B, _, H = da.shape

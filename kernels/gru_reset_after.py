@@ -1,7 +1,8 @@
-"""PyTorch's GRU, the reset gate after the product, over a whole sequence. Slower twin: minirnn.cells.GRU(reset_after=True).
+"""PyTorch's GRU, the reset gate after the product, over a whole sequence. Slower twin:
+minirnn.cells.GRU(reset_after=True).
 
-Saved are (T, B, 4, H) in the order n r z q, where q = W_hn h + b_hn is what the reset gate multiplies. In this order the
-rows that meet h are next to one another, r z q, and so are those that meet x but for n, so that the products of the
+Saved are (T, B, 4, H) in the order n r z q, where q = W_hn h + b_hn is what the reset gate multiplies. In this order
+the rows that meet h are next to one another, r z q, and so are those that meet x but for n, so that the products of the
 backward pass need no copy.
 """
 

@@ -50,7 +50,8 @@ def _fingerprint():
     """Hash of everything the machine code depends on: all kernel sources, compiler versions, CPU, vector width."""
     parts = [platform.python_version(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()]
-    parts += [os.environ.get(name, "") for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT", "MINIRNN_VECTOR_BYTES")]
+    chosen = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT", "MINIRNN_VECTOR_BYTES")
+    parts += [os.environ.get(name, "") for name in chosen]
     digest = hashlib.sha256("\n".join(parts).encode())
     for source in sorted(pathlib.Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + source.read_bytes())
@@ -59,7 +60,7 @@ def _fingerprint():
 
 @functools.cache
 def cache_directory():
-    """The folder of this version's machine code, made if need be; None (compile every time) where nothing can be written."""
+    """The folder of this version's machine code, made if need be; None, to compile every time, if that fails."""
     folder = user_cache_directory() / f"kernels-{_fingerprint()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def cache_directory():
 
 
 class Kernel:
-    """A function of (tid, nth, ...) that every thread of a team calls; ``kernel.on(dtype)`` compiles it for one dtype."""
+    """A function of (tid, nth, ...) for every thread of a team to call; ``kernel.on(dtype)`` is compiled."""
 
     def __init__(self, function, shapes):
         self.function, self.shapes = function, shapes
@@ -113,7 +114,8 @@ class Kernel:
                 numba.config.CACHE_DIR = before
         where = pathlib.Path(dispatcher.stats.cache_path)
         if not any(where.glob(f"*{self.function.__name__}*.nbc")):
-            print(f"minirnn: compiling {self.name} for {dtype.name}, kept for next time in {folder.parent}", file=sys.stderr)
+            kept = f"kept for next time in {folder.parent}"
+            print(f"minirnn: compiling {self.name} for {dtype.name}, {kept}", file=sys.stderr)
         dispatcher.compile(self.signature(dtype))
         dispatcher.disable_compile()
         return dispatcher

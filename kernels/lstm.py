@@ -44,9 +44,9 @@ def _gates(a, bias, c_prev, c, h, moon, ours):
 @kernel(
     gates="T B 4 H", bias="4 H", h="T+1 B H", c="T+1 B H", entering="T B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", lengths="int B",
-)
+)  # fmt: skip
 def recur(tid, nth, gates, bias, h, c, entering, packed, gal, moon, ours, lengths):
-    """The recurrence: gates hold x_t W_ih^T at first and the gates after; fills h[1:], c[1:] and, with gal, entering."""
+    """The recurrence: gates hold x_t W_ih^T at first, the gates after; fills h[1:], c[1:] and, with gal, entering."""
     T, B, _, H = gates.shape
     first, last = split(B, ONE, tid, nth)
     for t in range(T):
@@ -94,7 +94,7 @@ def _gates_backward(a, c_prev, c, dy, dh, dc, moon, ours):
 @kernel(
     gates="T B 4 H", da="T B 4 H", c="T+1 B H", dy="T B H", dh="B H", dc="B H", dh_in="B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", lengths="int B",
-)
+)  # fmt: skip
 def recur_back(tid, nth, gates, da, in_place, c, dy, dh, dc, dh_in, packed, gal, moon, ours, lengths):
     """The recurrence backwards; fills da, and dh and dc (final states' gradients at first) with those of h0 and c0."""
     T, B, _, H = da.shape
@@ -111,8 +111,9 @@ def recur_back(tid, nth, gates, da, in_place, c, dy, dh, dc, dh_in, packed, gal,
                     da[t, r], c[t, r], c[t + 1, r], dy[t, r], dh[r], dc[r], mask_row(moon, t, r), mask_row(ours, t, r)
                 )
         at = first * H
+        row = 4 * (t * B * H + at)
         multiply(
-            into, at, H, da, 4 * (t * B * H + at), 4 * H, ZERO, packed, ZERO, last - first, 4 * H, H, RECURRENT_DEPTH, add
+            into, at, H, da, row, 4 * H, ZERO, packed, ZERO, last - first, 4 * H, H, RECURRENT_DEPTH, add
         )  # fmt: skip
         leave(dh, dh_in, gal, t, first, last)
 

@@ -1,9 +1,9 @@
 """Matrix products with packed weights: what a recurrent loop multiplies by at every step is put in order once.
 
-A packed matrix (depth, columns) is a row of panels; panel p holds columns p * width .. + width as (depth, width), the last one
-padded with zeros, so that the micro-kernel reads it from front to back. ``gemm`` is the general product of the same
-parts: it packs a block of B at a time. Every element of C is the sum over k in the same order whatever the number of
-threads, so results do not depend on it.
+A packed matrix (depth, columns) is a row of panels; panel p holds columns p * width .. + width as (depth, width), the
+last one padded with zeros, so that the micro-kernel reads it from front to back. ``gemm`` is the general product of the
+same parts: it packs a block of B at a time. Every element of C is the sum over k in the same order whatever the number
+of threads, so results do not depend on it.
 """
 
 import numpy as np
@@ -58,7 +58,7 @@ def pack_panels(target, at, source, start, row, column, depth, columns):
 
 @jit
 def pack_rows(target, source, start, row, column, rows, depth):
-    """Pack A[m, k] = source[start + m * row + k * column] into blocks of about ROWS rows, each as (depth, block rows)."""
+    """Pack A[m, k] = source[start + m * row + k * column] into blocks of ROWS rows or one less, each (depth, rows)."""
     blocks = (rows + ROWS - 1) // ROWS
     for k0 in range(0, depth, 16):  # few rows of A^T at a time, so that each cache line is read once
         for block in range(blocks):
@@ -90,7 +90,8 @@ def multiply(c, c0, c_row, a, a0, a_row, rows_packed, packed, packed0, rows, dep
                     at, row, column = a0 + first * depth + block * GAP, ONE, count
                 else:
                     at, row, column = a0 + first * a_row + k, a_row, ONE
-                tile(c, c0 + first * c_row + first_column, c_row, a, at, row, column, packed, panel, count, deep, wide, adding)
+                into = c0 + first * c_row + first_column
+                tile(c, into, c_row, a, at, row, column, packed, panel, count, deep, wide, adding)
 
 
 @kernel(packed="elements", weight="strided K N")
@@ -131,12 +132,14 @@ def gemm(tid, nth, c, a, b, add, work):
             adding = ONE if add != 0 or k > 0 else ZERO
             for m in range(m0, m1, BLOCK_ROWS):
                 high = min(BLOCK_ROWS, m1 - m)
-                at = m * a_row + k * a_col
+                into, at = m * c_row + n, m * a_row + k * a_col
                 if rows_packed:
                     pack_rows(packed_a, a, at, a_row, a_col, high, deep)
-                    multiply(c, m * c_row + n, c_row, packed_a, ZERO, ZERO, ONE, packed_b, ZERO, high, deep, wide, deep, adding)
+                    multiply(c, into, c_row, packed_a, ZERO, ZERO, ONE, packed_b, ZERO, high, deep, wide, deep, adding)
                 else:
-                    multiply(c, m * c_row + n, c_row, a, at, a_row, ZERO, packed_b, ZERO, high, deep, wide, deep, adding)
+                    multiply(
+                        c, m * c_row + n, c_row, a, at, a_row, ZERO, packed_b, ZERO, high, deep, wide, deep, adding
+                    )
 
 
 @kernel(total="N", summands="M N")

@@ -51,7 +51,8 @@ def thread_count():
 
 
 def wait_for_all(arrivals, nth):
-    """Return when all nth threads have called this. arrivals: int64 (16,), zero at first; plain Python has one thread."""
+    """Return when all nth threads have called this. arrivals: int64 (16,), zero at first; plain Python has one
+    thread."""
 
 
 @intrinsic
@@ -185,5 +186,6 @@ def run(jobs, nth):
 
 
 def threads_for(rows):
-    """Threads for a batch of ``rows``: two rows each at least, and one thread below four (a launch costs some 100 us)."""
+    """Threads for a batch of ``rows``: two rows each at least, and one thread below four (a launch costs some 100
+    us)."""
     return 1 if rows < 4 else min(thread_count(), rows // 2)

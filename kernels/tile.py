@@ -67,7 +67,8 @@ class _Vector:
     def broadcast(self, builder, scalar):
         kind = ir.VectorType(scalar.type, self.lanes)
         one = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, _int32(0))
-        return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(_I32, self.lanes), None))
+        first = ir.Constant(ir.VectorType(_I32, self.lanes), None)
+        return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), first)
 
     def load(self, builder, pointer, mask=None):
         pointer = self.as_vector(builder, pointer)
@@ -143,7 +144,8 @@ def _tile(typingctx, c, c0, c_row, a, a0, a_row, a_col, b, b0, rows, depth, colu
             row_c = vector.address(builder, base_c, builder.mul(c_row, _int64(m)))
             out.append([vector.address(builder, row_c, _int64(v * vector.lanes)) for v in range(VECTORS)])
         entry = builder.block
-        loop, done, adding, writing = (builder.append_basic_block(f"tile.{n}") for n in ("loop", "done", "add", "write"))
+        names = ("loop", "done", "add", "write")
+        loop, done, adding, writing = (builder.append_basic_block(f"tile.{name}") for name in names)
         for row in out:  # C comes into the cache while the loop runs; it is added after it
             for pointer in row:
                 vector.prefetch(builder, pointer, write=True)

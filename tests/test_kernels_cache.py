@@ -85,10 +85,8 @@ def test_four_processes_may_start_at_once(install, tmp_path):
     base, out, _ = install
     env = environment(PYTHONPATH=base / "site", MINIRNN_CACHE=tmp_path / "cache")
     kinds = ("float64", "float32", "float64", "float32")
-    started = [
-        subprocess.Popen([sys.executable, "-c", RUN, kind], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
-        for kind in kinds
-    ]  # fmt: skip
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen([sys.executable, "-c", RUN, kind], env=env, **pipes) for kind in kinds]
     finished = [(process.communicate(timeout=300), process.returncode) for process in started]
     assert [code for _, code in finished] == [0] * 4, finished
     values = [float(stdout) for (stdout, _), _ in finished]
@@ -122,7 +120,6 @@ def test_the_folder_is_the_users(monkeypatch, tmp_path):
 def test_numba_settings_of_the_user_stay_as_they_are():
     import numba
     import numpy as np
-
     from minirnn.kernels import threads
 
     before = numba.config.CACHE_DIR

@@ -14,8 +14,17 @@ both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 # float32 sums of up to 130 terms; relative to the largest entry, since single entries may cancel
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 
-# T, B, D, H: one step, one row, one unit, one input; H around the 8 and 16 lanes of a vector and the panel of 64 columns
-SHAPES = [(1, 1, 3, 2), (4, 3, 5, 1), (3, 4, 1, 7), (3, 5, 2, 16), (5, 8, 17, 33), (6, 4, 3, 17), (2, 2, 40, 70), (3, 9, 1, 130)]
+# T, B, D, H: one step, one row, one unit, one input; H around the lanes of a vector (8, 16) and a panel (64 columns)
+SHAPES = [
+    (1, 1, 3, 2),
+    (4, 3, 5, 1),
+    (3, 4, 1, 7),
+    (3, 5, 2, 16),
+    (5, 8, 17, 33),
+    (6, 4, 3, 17),
+    (2, 2, 40, 70),
+    (3, 9, 1, 130),
+]
 
 
 def problem(cell, shape, dtype, bias=(True, True), seed=0):
@@ -80,6 +89,7 @@ def assert_same(got, want, dtype):
 @pytest.mark.parametrize("kind", ["none", "per step", "per sequence", "constant"])
 @pytest.mark.parametrize("padded", [False, True])
 def test_fused_equals_explicit(cell, dtype, shape, kind, padded):
+    """thesis (2.2.2), (2.2.4)-(2.2.6), (2.2.7)-(2.2.9), (3.3.4), (3.3.8)-(3.3.10), and their backward passes."""
     inputs = problem(cell, shape, dtype)
     T, B = shape[:2]
     lengths = np.random.default_rng(2).integers(1, T + 1, B) if padded else None

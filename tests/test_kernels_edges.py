@@ -1,4 +1,5 @@
-"""Fused cells where arithmetic or memory is awkward: saturation, denormals, NaN, strides, read-only and reused arrays."""
+"""Fused cells where arithmetic or memory is awkward: saturation, denormals, NaN, strides, read-only and reused
+arrays."""
 
 import numpy as np
 import pytest
@@ -58,7 +59,9 @@ def test_saturated_gates(cell, dtype):
     got, want = fused(cell, x, state0, weights, dy, dfinal), explicit(cell, x, state0, weights, dy, dfinal)
     for g, w in zip(got, want):
         assert np.isfinite(g).all()
-        np.testing.assert_allclose(g, w, rtol=0, atol=(1e-5 if dtype == np.float32 else 1e-12) * max(1, np.abs(w).max()))
+        np.testing.assert_allclose(
+            g, w, rtol=0, atol=(1e-5 if dtype == np.float32 else 1e-12) * max(1, np.abs(w).max())
+        )
 
 
 @every_cell
@@ -174,9 +177,10 @@ def test_no_gradient_is_a_zero_gradient(cell):
 
 def test_nonsense_is_refused_by_name():
     x, (h0, c0), weights, dy, _ = problem(LSTM())
+    b = weights[2]
     run = lambda *, x=x, h0=h0, c0=c0, w=weights, **options: kernels.lstm_forward(x, h0, c0, *w, **options)
     for message, kind, call in (
-        ("weight_ih must be .4H, D. = .80, 3., got .3, 80.; is it", InputError, lambda: run(w=[weights[0].T, *weights[1:]])),
+        ("weight_ih must be .4H, D. = .80, 3., got .3, 80.; is", InputError, lambda: run(w=[weights[0].T, weights[1], b, b])),
         ("x must be .T, B, D.", InputError, lambda: run(x=x[0])),
         ("x must be at least one step", InputError, lambda: run(x=x[:0])),
         ("x must be float32 or float64, got float16", DtypeError, lambda: run(x=x.astype(np.float16))),
@@ -184,7 +188,7 @@ def test_nonsense_is_refused_by_name():
         ("c0 must be .B, H. = .6, 20., got .6, 19.", InputError, lambda: run(c0=c0[:, :-1])),
         ("gal must be .T, B, H. = .5, 6, 20., .B, H.", InputError, lambda: run(gal=np.ones(H))),
         ("moon must be numbers", DtypeError, lambda: run(moon=np.array("x"))),
-        ("lengths must be between 1 and T = 5, got 0 to 5", InputError, lambda: run(lengths=LENGTHS * [1, 0, 1, 1, 1, 1])),
+        ("lengths must be between 1 and T = 5, got 0 to 4", InputError, lambda: run(lengths=LENGTHS - 1)),
         ("lengths must be whole numbers", DtypeError, lambda: run(lengths=LENGTHS / 1)),
         ("bias_hh must be .4H,. = .80,., got .79,.", InputError, lambda: run(w=[*weights[:3], weights[3][1:]])),
         ("dy must be .T, B, H. = .5, 6, 20., got", InputError, lambda: kernels.lstm_backward(run()[2], dy[1:])),

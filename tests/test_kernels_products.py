@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from minirnn.kernels import packed, tile
 from minirnn.kernels.jit import kernel
 

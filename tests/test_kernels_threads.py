@@ -1,4 +1,5 @@
-"""Threads: the same bits whatever their number, from several Python threads at once, after a fork, after an interrupt."""
+"""Threads: the same bits whatever their number, from several Python threads at once, after a fork, after an
+interrupt."""
 
 import multiprocessing
 import os
@@ -75,7 +76,9 @@ def _in_child(queue):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 warns; the point is to do it
+@pytest.mark.filterwarnings(
+    "ignore:.*multi-threaded.*fork:DeprecationWarning"
+)  # Python 3.12 warns; the point is to do it
 def test_a_forked_child_makes_a_team_of_its_own(monkeypatch):
     monkeypatch.setenv("MINIRNN_NUM_THREADS", "2")
     expected = layer_gradients()  # the parent now has helper threads, which the child will not have

@@ -33,7 +33,9 @@ np.savez(sys.argv[1], *results)
 
 
 def results(path, dtype, **changes):
-    subprocess.run([sys.executable, "-c", RUN, str(path), dtype], check=True, env={**os.environ, **changes}, timeout=300)
+    subprocess.run(
+        [sys.executable, "-c", RUN, str(path), dtype], check=True, env={**os.environ, **changes}, timeout=300
+    )
     with np.load(path) as file:
         return [file[name] for name in file.files]
 

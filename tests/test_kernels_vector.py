@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from minirnn.kernels.jit import kernel
 from minirnn.kernels.vector import vexp, vsigmoid, vtanh
 
