@@ -71,7 +71,7 @@ def rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *, nonlinearity="
 
 
 def rnn_backward(saved, dy, dh_final=None):
-    """Gradients of an RNN over a sequence, as ``lstm_backward``: (dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh)."""
+    """Gradients of an RNN over a sequence, as ``lstm_backward``: (dx, dh0, dweight_ih, ..hh, dbias_ih, ..hh)."""
     from minirnn.kernels import rnn
 
     dy, dh = _final("rnn_backward", saved, dy, dh_final=dh_final)
@@ -104,7 +104,7 @@ def gru_forward(
 
 
 def gru_backward(saved, dy, dh_final=None, *, consume=False):
-    """Gradients of a GRU over a sequence, as ``lstm_backward``: (dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh)."""
+    """Gradients of a GRU over a sequence, as ``lstm_backward``: (dx, dh0, dweight_ih, ..hh, dbias_ih, ..hh)."""
     from minirnn.kernels import gru, gru_reset_after
 
     dy, dh = _final("gru_backward", saved, dy, dh_final=dh_final)

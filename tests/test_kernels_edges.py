@@ -177,10 +177,10 @@ def test_no_gradient_is_a_zero_gradient(cell):
 
 def test_nonsense_is_refused_by_name():
     x, (h0, c0), weights, dy, _ = problem(LSTM())
-    b = weights[2]
+    wide, b = weights[0].T, weights[2]
     run = lambda *, x=x, h0=h0, c0=c0, w=weights, **options: kernels.lstm_forward(x, h0, c0, *w, **options)
     for message, kind, call in (
-        ("weight_ih must be .4H, D. = .80, 3., got .3, 80.; is", InputError, lambda: run(w=[weights[0].T, weights[1], b, b])),
+        ("weight_ih must be .4H, D. = .80, 3., got .3, 80.; is", InputError, lambda: run(w=[wide, weights[1], b, b])),
         ("x must be .T, B, D.", InputError, lambda: run(x=x[0])),
         ("x must be at least one step", InputError, lambda: run(x=x[:0])),
         ("x must be float32 or float64, got float16", DtypeError, lambda: run(x=x.astype(np.float16))),
