@@ -140,22 +140,21 @@ def compare(workers, workload, rounds, seconds, patience):
                 best = min(best, batch(worker, workload, seconds), key=lambda tried: tried[1])
             medians[worker.name].append(best[0])
             disturbed += [best[1]] if best[1] is not None else []
-    first, *others = workers
-    ratios = {
-        w.name: round(statistics.median(b / a for a, b in zip(medians[first.name], medians[w.name])), 3) for w in others
-    }
+    first = medians[workers[0].name]
     return {
         "ms": {name: round(1e3 * statistics.median(values), 3) for name, values in medians.items()},
-        f"times_faster_is_{first.name}": ratios,
+        "times_the_first": {
+            w.name: round(statistics.median(b / a for a, b in zip(first, medians[w.name])), 3) for w in workers[1:]
+        },
         "share_of_processors_others_took": round(statistics.median(disturbed), 3) if disturbed else None,
     }
 
 
 def print_row(name, row):
     """One line of a comparison."""
-    ((first, faster),) = ((k.rpartition("_")[2], v) for k, v in row.items() if k.startswith("times_faster_is_"))
-    cells = [f"{n} {ms:.2f} ms" + ("" if n == first else f" (x{faster[n]:.2f})") for n, ms in row["ms"].items()]
-    print(f"{name:22} {'  '.join(cells)}  others took {row['share_of_processors_others_took']}", flush=True)
+    ratio = {n: f" (x{times:.2f})" for n, times in row["times_the_first"].items()}
+    cells = "  ".join(f"{n} {ms:.2f} ms{ratio.get(n, '')}" for n, ms in row["ms"].items())
+    print(f"{name:22} {cells}  others took {row['share_of_processors_others_took']}", flush=True)
 
 
 def machine(libraries):

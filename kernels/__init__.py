@@ -7,7 +7,7 @@ in the user's cache directory. README.md beside this file has the design, every 
 import numpy as np
 from minirnn.kernels import border
 
-from minirnn.errors import InputError, must_be
+from minirnn.errors import DtypeError, InputError, must_be
 
 
 def _final(where, saved, dy, **finals):
@@ -126,3 +126,50 @@ def supports(name, **options):
         reset_after = options.get("reset_after", False)
         return (options.get("convention") or "slides") in (("slides",) if reset_after else ("thesis", "slides"))
     return False
+
+
+def softmax_xent_forward(logits, targets):
+    """Cross-entropy of each row's softmax: logits (N, V), integer targets (N,) in [0, V) -> nll (N,), saved.
+
+    ``saved`` refers to logits: do not write into them before the backward pass.
+    """
+    from minirnn.kernels import softmax
+
+    where = "softmax_xent_forward"
+    logits = border.floats(where, "logits", logits, "(N, V)", (None, None))
+    targets = border.indices(where, "targets", targets, len(logits), logits.shape[1])
+    return softmax.forward(logits, targets)
+
+
+def softmax_xent_backward(saved, scale):
+    """Gradient of ``(scale * nll).sum()``: saved, scale (N,) -> dlogits (N, V), scale * (softmax - onehot).
+
+    A row of scale 0, padding, gets zeros whatever its logits are.
+    """
+    from minirnn.kernels import softmax
+
+    dtype, N = saved.logits.dtype, len(saved.logits)
+    return softmax.backward(saved, border.laid_out("softmax_xent_backward", "scale", scale, dtype, "(N,)", (N,)))
+
+
+def embedding_gradient(ids, dy, rows):
+    """Gradient of a table looked up by ids: ids (N,) in [0, rows), dy (N, D) -> (rows, D), equal ids added up."""
+    from minirnn.kernels import table
+
+    dy = border.floats("embedding_gradient", "dy", dy, "(N, D)", (None, None))
+    return table.gradient(border.indices("embedding_gradient", "ids", ids, len(dy), rows), dy, rows)
+
+
+def gemm(a, b):
+    """Matrix product on the kernels' own threads: a (M, K), b (K, N), any strides -> (M, N).
+
+    NumPy's BLAS has threads of its own that go on polling after a product, and then share the processors with the
+    next kernel; a network that multiplies with this instead does not wake them.
+    """
+    from minirnn.kernels import packed
+
+    a = border.floats("gemm", "a", a, "(M, K)", (None, None), contiguous=False)
+    b = border.floats("gemm", "b", b, "(K, N)", (a.shape[1], None), contiguous=False)
+    if a.dtype != b.dtype:
+        raise DtypeError(must_be("gemm", "b", f"{a.dtype} as a is", b.dtype))
+    return packed.product(a, b)

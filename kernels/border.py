@@ -103,6 +103,28 @@ def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, gal=None, mo
     return Inputs(x, weight_ih, weight_hh, bias_ih, bias_hh, *masks, lengths)
 
 
+def floats(where, name, value, symbols, sizes, contiguous=True):
+    """A float32 or float64 array of a shape without zeros, laid out for the kernels."""
+    value = np.asarray(value)
+    if value.dtype not in FLOATS:
+        raise DtypeError(must_be(where, name, "float32 or float64", value.dtype))
+    check_shape(where, name, value, symbols, sizes)
+    if value.size == 0:
+        raise InputError(must_be(where, name, "not empty", value.shape))
+    return np.require(value, requirements="CAW" if contiguous else "AW")
+
+
+def indices(where, name, value, count, limit):
+    """int64 indices (count,), each in [0, limit)."""
+    value = np.asarray(value)
+    if value.dtype.kind not in "iu":
+        raise DtypeError(must_be(where, name, "whole numbers", value.dtype))
+    check_shape(where, name, value, "(N,)", (count,))
+    if value.min() < 0 or value.max() >= limit:
+        raise InputError(must_be(where, name, f"in [0, {limit})", f"{value.min()} to {value.max()}"))
+    return np.require(value, np.int64, "CAW")
+
+
 def states(where, name, initial, inputs):
     """An array (T+1, B, H) for a state over time, its first row the initial state (B, H), the rest unset."""
     T, B, D, H = inputs.sizes()

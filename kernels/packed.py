@@ -9,7 +9,7 @@ of threads, so results do not depend on it.
 import numpy as np
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty
-from minirnn.kernels.threads import Job, split
+from minirnn.kernels.threads import Job, run, split, thread_count
 from minirnn.kernels.tile import PANEL_BYTES, ROWS, VECTOR_BYTES, copy_panel, copy_rows, element, tile, transpose_block
 
 DEPTH = 256  # k block: a panel of it stays in the second-level cache
@@ -17,6 +17,7 @@ RECURRENT_DEPTH = 256  # the same for the few rows of a recurrent step, where C 
 BLOCK_ROWS = 192  # rows of A kept packed at a time, a multiple of ROWS
 GAP = 16  # elements between packed blocks of rows, or all would start in the same cache sets
 BLOCK_COLUMNS = 1024  # columns of B kept packed at a time
+OPERATIONS_WORTH_A_THREAD = 1 << 22  # multiply-adds; below, a launch costs more than it saves
 ZERO, ONE = np.int64(0), np.int64(1)  # typed: a literal would have numba compile the callee once per value
 
 
@@ -66,7 +67,12 @@ def pack_rows(target, source, start, row, column, rows, depth):
             count = rows * (block + 1) // blocks - first
             base = first * depth + block * GAP
             for k in range(k0, min(k0 + 16, depth)):
-                copy_rows(target, base + k * count, source, start + first * row + k * column, count)
+                into, out_of = base + k * count, start + first * row + k * column
+                if row == 1:
+                    copy_rows(target, into, source, out_of, count)
+                else:
+                    for m in range(count):
+                        target[into + m] = element(source, out_of + m * row)
 
 
 @jit
@@ -173,6 +179,14 @@ def gemm_job(c, a, b, work, add=False):
     if c.shape[1] == 1 and c.flags.c_contiguous:  # one column would waste the other lanes of a panel
         c, a, b = c.T, b.T, a.T
     return Job(gemm, c.dtype, (c, a, b, int(add), work))
+
+
+def product(a, b):
+    """a (M, K) @ b (K, N) -> (M, N), on as many threads as the size is worth."""
+    c = empty((a.shape[0], b.shape[1]), a.dtype)
+    nth = thread_count() if a.size * b.shape[1] > OPERATIONS_WORTH_A_THREAD else 1
+    run([gemm_job(c, a, b, workspace(a.dtype, nth))], nth)
+    return c
 
 
 def pack_job(packed, weight):

@@ -1,0 +1,30 @@
+"""The dense gradient of a table of vectors, an embedding. Slower twin: minirnn.array.scatter_add."""
+
+import numpy as np
+from minirnn.kernels.jit import kernel
+from minirnn.kernels.memory import empty
+from minirnn.kernels.threads import Job, run, split, thread_count
+
+ELEMENTS_WORTH_A_THREAD = 1 << 15  # below, a launch costs more than it saves
+
+
+@kernel(dtable="V D", ids="int N", dy="N D")
+def add_rows(tid, nth, dtable, ids, dy):
+    """Fills dtable with zeros and adds row n of dy to row ids[n]; each thread has some of the columns."""
+    first, last = split(dtable.shape[1], 16, tid, nth)
+    for v in range(dtable.shape[0]):
+        row = dtable[v, first:last]
+        for j in range(row.size):
+            row[j] = 0
+    for n in range(ids.size):
+        row, summand = dtable[ids[n], first:last], dy[n, first:last]
+        for j in range(row.size):
+            row[j] += summand[j]
+
+
+def gradient(ids, dy, rows):
+    """ids (N,), dy (N, D) -> (rows, D)."""
+    dtable = empty((rows, dy.shape[1]), dy.dtype)
+    nth = thread_count() if dtable.size + dy.size > ELEMENTS_WORTH_A_THREAD else 1
+    run([Job(add_rows, dy.dtype, (dtable, np.require(ids, np.int64, "CAW"), dy))], nth)
+    return dtable
