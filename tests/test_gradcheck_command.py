@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import time
 
 import pytest
 
@@ -167,6 +168,17 @@ def test_all_exits_0_only_when_everything_passes(verdict, monkeypatch, capsys):
     assert main(["gradcheck", "--all"]) == (0 if verdict is Verdict.PASS else 1)
     text = capsys.readouterr().out
     assert str(verdict) in text and ("2 of 2" if verdict is Verdict.PASS else "1 of 2") in text
+
+
+@pytest.mark.slow
+def test_all_of_it_passes_in_two_minutes(capsys):
+    """The whole suite as a user runs it. Processor time, because the machine may be busy with other tests."""
+    start = time.process_time()
+    assert main(["gradcheck", "--all", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert time.process_time() - start < 120
+    assert data["cases"] == data["passed"] == len(list(suite.cases()))
+    assert data["worst_relative_error"] <= 1e-8 and data["bottom_of_v"] <= 1e-8
 
 
 @pytest.mark.parametrize(

@@ -116,14 +116,6 @@ def test_suite_cell_passes_in_all_its_forms(case):
         assert errors["fused"] <= 1e-12 and errors["fused float32"] <= 1e-5
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("case", [c for c in suite.cases() if c.kind == "layer"], ids=lambda case: case.name)
-def test_suite_layer_passes(case):
-    row = case.run()
-    assert row.verdict is Verdict.PASS, "\n".join(str(part.finding) for part in row.parts)
-    assert row.error <= 1e-8 and row.bottom <= 1e-8
-
-
 @pytest.mark.parametrize("cell", [RNN(), LSTM(), GRU(), GRU(reset_after=True)], ids=str)
 @pytest.mark.parametrize("form", ["explicit", "fused"])
 def test_float32_cells_pass_at_their_precision(cell, form):

@@ -64,6 +64,30 @@ def test_planted_errors_are_wrong(change, complex_step):
         assert wrong.worst.index == (3, 1) and wrong.place == "w[3, 1]"
 
 
+def softmax_back(dy, x):
+    y = np.exp(x) / np.exp(x).sum()
+    return y * (dy - (dy * y).sum())
+
+
+@pytest.mark.parametrize("complex_step", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_gradient_that_is_zero_but_for_rounding_passes_and_one_that_is_not_does_not(dtype, complex_step):
+    """With all cotangents equal softmax has no gradient; what is left of it is rounding, in the claim and measured."""
+    x = np.array([0.3, -1.2, 0.7], dtype)
+    options = {"cotangents": [np.ones(3)], "complex_step": complex_step}
+    softmax = lambda x: np.exp(x) / np.exp(x).sum()
+    finding = check_vjp(softmax, softmax_back, (x,), **options)
+    assert finding.verdict is Verdict.PASS and finding.error < np.sqrt(np.finfo(dtype).eps)
+    wrong = check_vjp(softmax, lambda dy, x: softmax_back(dy, x) + dtype(1e-2), (x,), **options)
+    assert wrong.verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("complex_step", [True, False])
+def test_claiming_no_gradient_where_there_is_one_is_wrong(complex_step):
+    finding = check_vjp(np.sin, lambda dy, x: 0 * dy, (np.array([0.3, 2.0]),), complex_step=complex_step)
+    assert finding.verdict is Verdict.WRONG
+
+
 def test_a_gradient_of_nan_is_wrong_where_the_function_is_finite():
     finding = check_vjp(layer, planted(lambda g: g * np.nan), layer_arguments())
     assert finding.verdict is Verdict.WRONG
