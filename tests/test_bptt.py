@@ -1,4 +1,7 @@
-"""A cell over a sequence and back: values, gradients, padding, reversal, windows, clipping, recording."""
+"""A cell over a sequence and back: values, gradients, padding, reversal, windows, clipping, recording.
+
+The recurrence is thesis (2.2.1), (2.2.2).
+"""
 
 import numpy as np
 import pytest

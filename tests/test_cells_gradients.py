@@ -1,4 +1,8 @@
-"""Every cell's step_backward against central differences and the complex step, all sizes different."""
+"""Every cell's step_backward against central differences and the complex step, all sizes different.
+
+RNN, thesis (2.2.2); LSTM, thesis (2.2.4)-(2.2.6); GRU, thesis (2.2.7)-(2.2.9); weights, thesis (2.1.7)-(2.1.8); dropout
+masks, thesis (3.3.4), (3.3.8), (3.3.9), (3.3.10).
+"""
 
 import numpy as np
 import pytest

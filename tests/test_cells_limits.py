@@ -1,4 +1,7 @@
-"""Exact limits: settings of the gates and masks at which a cell must become something simpler."""
+"""Exact limits: settings of the gates and masks at which a cell must become something simpler.
+
+LSTM, thesis (2.2.4), (2.2.5), (2.2.6); GRU, thesis (2.2.7), (2.2.8), (2.2.9).
+"""
 
 import numpy as np
 import pytest

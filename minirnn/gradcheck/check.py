@@ -9,7 +9,7 @@ from minirnn.array import to_cpu
 from minirnn.errors import InputError, must_be
 from minirnn.gradcheck.findings import Entry, Finding, TensorFinding
 from minirnn.gradcheck.measurement import Measurement, differ
-from minirnn.gradcheck.verdict import RTOL, Verdict, judge
+from minirnn.gradcheck.verdict import RTOL, SAFETY, Verdict, judge
 
 JITTER_ULPS = 4
 
@@ -110,8 +110,7 @@ class _Comparison:
         """Judge every measured line of one argument."""
         point, a, lines = self.point, self.point.args[k], self.point.lines[k]
         single = np.array([s.value for line, s in zip(lines, slopes) if isinstance(line, tuple)])
-        both = np.concatenate([claimed.ravel().astype(float), single])
-        scale = float(np.abs(both[np.isfinite(both)]).max(initial=0.0)) or 1.0
+        scale = self.scale(claimed, single, slopes)
         judged = [self.entry(line, slope, claimed, noise, scale) for line, slope in zip(lines, slopes)]
         wrong = [(entry, line) for entry, line in zip(judged, lines) if entry.verdict is Verdict.WRONG]
         if wrong and all(entry.index is None for entry, _ in wrong):
@@ -129,6 +128,18 @@ class _Comparison:
             note=f"its gradient is {claimed.dtype}, it is {a.dtype}" if claimed.dtype != a.dtype else "",
             in_words=self.in_words,
         )
+
+    def scale(self, claimed, single, slopes):
+        """What the errors of a tensor are relative to: its largest gradient, claimed or measured.
+
+        Where that is nothing but rounding (a loss that does not change when all logits grow alike), the loss itself.
+        """
+        size = self.point.size
+        claims_zero = np.abs(claimed).max(initial=0.0) <= 10 * self.point.eps * size
+        if claims_zero and all(abs(s.value) <= SAFETY * s.uncertainty for s in slopes):
+            return size or 1.0
+        both = np.concatenate([claimed.ravel().astype(float), single])
+        return float(np.abs(both[np.isfinite(both)]).max(initial=0.0)) or 1.0
 
     def entry(self, line, slope, claimed, noise, scale):
         """One claimed slope judged: along an entry, or along a direction, where errors of random sign add up."""

@@ -15,19 +15,20 @@ from minirnn.gradcheck import report
 from minirnn.gradcheck.user_code import check_file, is_user_code
 from minirnn.gradcheck.verdict import Verdict
 
+HELP = """Prove gradients: of an operation, cell, layer, loss or model by name, of everything, or of your own code.
+
+The verdict is PASS, WRONG, UNDECIDABLE AT THIS PRECISION, KINK or NON-DETERMINISTIC; exit status 0 only for PASS.
+
+examples:
+  minirnn gradcheck lstm --report runs/lstm
+  minirnn gradcheck --all
+  minirnn gradcheck mycell.py:forward,backward --shapes 3,5 5,2
+  minirnn gradcheck mylstm.py:forward,backward --cell lstm"""
+
 
 @dataclass(frozen=True)
 class Options:
-    """Prove gradients: of an operation, cell, layer, loss or model by name, of everything, or of your own code.
-
-    The verdict is PASS, WRONG, UNDECIDABLE AT THIS PRECISION, KINK or NON-DETERMINISTIC; exit status 0 only for PASS.
-
-    Examples:
-      minirnn gradcheck lstm --report runs/lstm
-      minirnn gradcheck --all
-      minirnn gradcheck mycell.py:forward,backward --shapes 3,5 5,2
-      minirnn gradcheck mylstm.py:forward,backward --cell lstm
-    """
+    """What ``minirnn gradcheck`` was asked."""
 
     target: Annotated[
         str | None, Positional, arg(metavar="NAME|FILE.py:FORWARD,BACKWARD", help="what to check; see --list")
@@ -50,7 +51,7 @@ class Options:
 
 def main(argv):
     """Run ``minirnn gradcheck``; returns the exit status: 0 all PASS, 1 not, 2 bad input."""
-    options = tyro.cli(Options, args=argv, prog="minirnn gradcheck", config=(FlagCreatePairsOff,))
+    options = tyro.cli(Options, args=argv, prog="minirnn gradcheck", description=HELP, config=(FlagCreatePairsOff,))
     if sum((options.target is not None, options.everything, options.names)) != 1:
         got = "more than one" if options.target is not None else "none"
         raise InputError(must_be("gradcheck", "what to check", "a name, a file, --all or --list", got))

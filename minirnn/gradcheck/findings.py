@@ -69,7 +69,7 @@ class TensorFinding:
 
     @property
     def bottom(self):
-        """The lowest point of the V-curves: worst relative error at the one step and order that suit all entries best."""
+        """The V-curves' lowest point: worst relative error at the one step and order that suit all entries best."""
         return float(np.nanmin(self.errors)) if np.isfinite(self.errors).any() else np.inf
 
 

@@ -95,15 +95,22 @@ class Measurement:
         """Measure argument k along one line on the whole ladder of steps."""
         a = self.args[k]
         reach = float(np.abs(a[line] if isinstance(line, tuple) else a).max())
-        values, taken = np.empty((2, len(self.steps))), np.empty((2, len(self.steps)))
-        for row, sign in enumerate((1.0, -1.0)):
-            for j, step in enumerate(self.steps):
-                args, taken[row, j] = self._moved(k, line, sign * step * max(1.0, reach))
-                values[row, j] = np.real(self.loss(args))
+        values, taken = self._climb(k, line, max(1.0, reach))
+        if 0 < reach < 1 and not np.isfinite(values).all():  # the ladder leaves the domain, such as that of a logarithm
+            values, taken = self._climb(k, line, reach)
         values[~np.isfinite(values)] = np.nan
         if not isinstance(line, tuple):
             reach *= np.sqrt(a.size)
         return sweep.measure(self.centre, *values, (taken[0] - taken[1]) / 2, self.eps, self.size, reach)
+
+    def _climb(self, k, line, unit):
+        """The losses at plus and minus every step (in units of ``unit``), and the steps taken: each (2, n)."""
+        values, taken = np.empty((2, len(self.steps))), np.empty((2, len(self.steps)))
+        for row, sign in enumerate((1.0, -1.0)):
+            for j, step in enumerate(self.steps):
+                args, taken[row, j] = self._moved(k, line, sign * step * unit)
+                values[row, j] = np.real(self.loss(args))
+        return values, taken
 
     def _moved(self, k, line, step):
         """The arguments with number k moved along a line, and the step as the dtype represents it."""

@@ -33,8 +33,8 @@ def summary(rows, seconds):
     held = sum(row.verdict is Verdict.PASS for row in rows)
     worst, bottom = max(rows, key=lambda row: row.error), max(rows, key=lambda row: row.bottom)
     return (
-        f"{held} of {len(rows)} PASS; in float64 the worst relative error is {worst.error:.1e} ({worst.kind} {worst.name}), "
-        f"and at the bottom of the V-curves {bottom.bottom:.1e} ({bottom.kind} {bottom.name}); {seconds:.0f} s"
+        f"{held} of {len(rows)} PASS; worst relative error in float64 {worst.error:.1e} ({worst.kind} {worst.name}), "
+        f"at the bottom of the V-curves {bottom.bottom:.1e} ({bottom.kind} {bottom.name}); {seconds:.0f} s"
     )
 
 

@@ -119,9 +119,9 @@ def check_tape(make, inputs, order=2, **call):
     """A layer, loss or model on the tape: ``make()`` returns the function or Module, ``call`` goes to every call."""
     function = make()
     bound = _Bound(function, call) if call else function
-    yield measured("first", check(bound, inputs))
+    yield measured("first", check(bound, inputs, entries=48, directions=4))
     if order == 2:
-        yield measured("second", check(bound, inputs, order=2, entries=32, directions=4))
+        yield measured("second", check(bound, inputs, order=2, entries=16, directions=3))
 
 
 class _Bound:
@@ -211,12 +211,14 @@ def cases():
 def named(name):
     """The cases called ``name``, whatever its capitals: by the whole name, or by its first word.
 
-    A recurrent name means the cells ("lstm"); "layer lstm" and the like name the kind too.
+    A recurrent name means the cells ("lstm"); "layer lstm" and the like say which kind.
     """
-    kind, _, rest = name.lower().rpartition(" ")
-    every = [case for case in cases() if kind in ("", case.kind)] if kind in KINDS else list(cases())
-    wanted = rest if kind in KINDS else name.lower()
-    first = lambda case: case.name.lower().split()[0].rstrip(",")
-    found = [case for case in every if case.name.lower() == wanted] or [case for case in every if first(case) == wanted]
-    cells = [case for case in found if case.kind == "cell"]
-    return cells or found
+    kind, _, rest = name.lower().partition(" ")
+    wanted, kinds = (rest, (kind,)) if rest and kind in KINDS else (name.lower(), KINDS)
+    every = [case for case in cases() if case.kind in kinds]
+    for some in ([case for case in every if case.kind == "cell"], every):
+        exact = [case for case in some if case.name.lower() == wanted]
+        found = exact or [case for case in some if case.name.lower().split()[0].rstrip(",") == wanted]
+        if found:
+            return found
+    return []

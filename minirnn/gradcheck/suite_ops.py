@@ -59,6 +59,8 @@ CASES = {
     "matmul broadcast": (ops.matmul, signed(3, 4), signed(2, 4, 5)),
     "matmul of matrix and vector": (ops.matmul, signed(3, 4), signed(4)),
     "matmul of vector and batch": (ops.matmul, signed(4), signed(2, 4, 3)),
+    "linear": (ops.linear, signed(2, 3, 4), signed(5, 4), signed(5)),
+    "linear without bias": (ops.linear, signed(3, 4), signed(5, 4)),
     "einsum": (lambda x, w: ops.einsum("tbd,hd->th", x, w), signed(2, 3, 4), signed(5, 4)),
     "einsum of three": (lambda a, b, c: ops.einsum("i,ij,j->", a, b, c), signed(2), signed(2, 3), signed(3)),
     "norm": (lambda x: ops.norm(x, 1), signed(3, 4)),
