@@ -128,7 +128,8 @@ def main(argv):
                                config=flags)  # fmt: skip
             outcome, as_json = train(level, options), options.json
         elif any(word == "--resume" or word.startswith("--resume=") for word in argv):
-            outcome, as_json = tyro.cli(resume, args=argv, prog="minirnn train", config=flags)
+            words = ["--help"] if {"-h", "--help"} & set(argv) else argv
+            outcome, as_json = tyro.cli(resume, args=words, prog="minirnn train", config=flags)
         else:
             raise InputError(f"train: model must be one of word-lm, char-lm (or --resume RUN), got {argv[0]!r}")
     except Diverged as error:
