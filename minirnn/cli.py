@@ -45,6 +45,9 @@ def main(argv=None):
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stderr.close()
         return 0
+    except KeyboardInterrupt:
+        print("minirnn: interrupted", file=sys.stderr)
+        return 130
     except (InputError, DtypeError, OSError) as error:
         print(f"minirnn: {error}", file=sys.stderr)
         return 2

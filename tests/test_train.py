@@ -124,9 +124,15 @@ def test_folders_that_are_no_runs_are_refused(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(InputError, match="must be JSON, got damaged text"):
         resume_run(tmp_path, quiet=True)
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(InputError, match="a language-model run"):
-        load_model(tmp_path)
+    for stored, message in (
+        ("{}", "a language-model run"),
+        ('{"task": "language-model", "run": "r"}', "a configuration under 'config'"),
+        ('{"task": "language-model", "run": "r", "config": {"lr": "fast"}}', "entries must be of their types"),
+    ):
+        (tmp_path / "config.json").write_text(stored)
+        (tmp_path / "vocabulary.json").write_text("{}")
+        with pytest.raises(InputError, match=message):
+            load_model(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -217,3 +223,19 @@ def test_configurations_of_another_version_are_refused(config):
     with pytest.raises(InputError, match="entries must be those of this minirnn, got also .'unheard'"):
         LanguageModelConfig.from_json({**config.to_json(), "unheard": 1})
     assert LanguageModelConfig.from_json(config.to_json()) == config
+
+
+def test_hopeless_epochs_do_not_stay_the_best(config, tmp_path, monkeypatch):
+    real, epochs = LanguageModelTask.end_epoch, []
+
+    def end_epoch(task, stop=None):
+        epochs.append(0)
+        metrics = real(task, stop)
+        return {**metrics, "score": float("nan"), "valid_perplexity": float("inf")} if len(epochs) == 1 else metrics
+
+    monkeypatch.setattr(LanguageModelTask, "end_epoch", end_epoch)
+    result = train_language_model(config, tmp_path, "run", quiet=True).result
+    assert result["best_epoch"] == 2 and np.isfinite(result["valid_perplexity"])
+    epochs.clear()
+    lost = train_language_model(replace(config, epochs=1), tmp_path, "lost", quiet=True).result
+    assert (lost["best_epoch"], lost["valid_perplexity"]) == (1, None)  # JSON has no infinity

@@ -52,6 +52,8 @@ def test_word_model_on_a_twin_says_so(tmp_path, capsys):
         (["word-lm", "--data", "mnist"], "data must be a text set"),
         (["char-lm", "--text", "/no/such/file"], "an existing text file"),
         (["word-lm", "--data", "ptb", "--text", "x"], "one at a time, got both"),
+        (["word-lm", "--twin", "--text", "x"], "a file of yours has no twin"),
+        (["word-lm", "--quick", "--preset", "thesis"], "one at a time"),
         (["word-lm", "--hidden", "0"], "hidden must be an integer of at least 1"),
         (["word-lm", "--lr", "nan"], "lr must be a positive number"),
         (["word-lm", "--window", "99999"], "shorter than one window"),

@@ -192,7 +192,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(config, tmp_path)
     whole = train_language_model(config, tmp_path, "whole", quiet=True)
     early = tmp_path / "early"
     (early / "checkpoints").mkdir(parents=True)
-    for name in ("config.json", "vocabulary.json"):
+    for name in ("config.json", "vocabulary.json", "environment.json"):
         (early / name).write_bytes((whole.path / name).read_bytes())
     assert same_result(resume_run(early, quiet=True).result, whole.result)
 
@@ -241,3 +241,15 @@ def test_resuming_on_other_data_is_refused_and_moved_text_is_found(config, tmp_p
         resume_run(cut, text=moved, quiet=True)
     moved.write_text(text)
     assert resume_run(cut, text=moved, quiet=True).status == 0
+
+
+def test_a_changed_environment_is_said(config, tmp_path, monkeypatch):
+    stop_after(monkeypatch, 5)
+    cut = train_language_model(config, tmp_path, "cut", quiet=True).path
+    monkeypatch.undo()
+    stored = json.loads((cut / "environment.json").read_text())
+    stored["packages"]["numpy"] = "1.0"
+    (cut / "environment.json").write_text(json.dumps(stored))
+    said = io.StringIO()
+    assert resume_run(cut, stream=said).status == 0
+    assert "numpy was 1.0 when the run began" in said.getvalue() and said.getvalue().count("was") == 1
