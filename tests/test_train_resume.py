@@ -223,7 +223,7 @@ def test_full_disk_names_the_file_and_loses_nothing(failing, config, tmp_path, m
         train_language_model(config, tmp_path, "full", stream=said)
     assert error.value.errno == 28
     monkeypatch.undo()
-    assert "is safe" in said.getvalue() and "--resume" in said.getvalue()
+    assert "is safe; when there is room" in said.getvalue() and "--resume" in said.getvalue()
     assert not list((tmp_path / "full").rglob("*.tmp"))
     assert same_result(resume_run(tmp_path / "full", quiet=True).result, whole.result)
 

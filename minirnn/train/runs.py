@@ -81,9 +81,8 @@ def _run(run_folder, config, task, corpus, stream, quiet, fresh):
             complete = loop.train(stop)
             result = _finish(run_folder, config, task, corpus, loop, stop, say) if complete else None
         except OSError:
-            if loop.saved_step is not None:
-                say(f"stopped at update {loop.step}; checkpoint of update {loop.saved_step} is safe."
-                    f" When there is room: minirnn train --resume {run_folder.path}")  # fmt: skip
+            safe = "no checkpoint yet" if loop.saved_step is None else f"checkpoint of update {loop.saved_step} is safe"
+            say(f"stopped at update {loop.step}, {safe}; when there is room: minirnn train --resume {run_folder.path}")
             raise
         if result is None:
             say(f"interrupted at update {loop.step}, checkpoint written; go on with")
