@@ -39,12 +39,15 @@ def main(argv=None):
     if argv[0] not in COMMANDS:
         print(f"minirnn: unknown command {argv[0]!r}; commands are {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
-    command = importlib.import_module(COMMANDS[argv[0]][0])
     try:
+        command = importlib.import_module(COMMANDS[argv[0]][0])
         return command.main(argv[1:])
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stderr.close()
         return 0
+    except KeyboardInterrupt:
+        print("minirnn: interrupted", file=sys.stderr)
+        return 130
     except (InputError, DtypeError, OSError) as error:
         print(f"minirnn: {error}", file=sys.stderr)
         return 2

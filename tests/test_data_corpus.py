@@ -102,6 +102,10 @@ def test_unknown_symbol_is_named():
         (lambda: Vocabulary.from_json('{"level": "word"}'), "JSON with"),
         (lambda: Vocabulary.of_words("a b c d <eos>".split(), limit=2), "limit must be at least 3"),
         (lambda: corpus_of("x", "char", "o", {"train": "aaaa", "valid": "a", "test": "a"}), "at least 2 different"),
+        (
+            lambda: corpus_of("x", "word", "o", {"train": "a a\na", "valid": "a", "test": "a"}),
+            "2 different words, got 1",
+        ),
         (lambda: corpus_of("x", "char", "o", {"train": " \n", "valid": "a", "test": "a"}), "the file is empty"),
         (
             lambda: corpus_of("x", "char", "o", {"train": "ab", "valid": "a", "test": "a"}, limit=5),

@@ -58,7 +58,11 @@ def corpus_of(name, level, origin, parts, limit=None):
     if level == "char":
         vocab = Vocabulary.of_characters("".join(parts.values()))
     else:
-        vocab = Vocabulary.of_words([word for part in symbols.values() for word in part], limit)
+        words = [word for part in symbols.values() for word in part]
+        if len(set(words) - {EOS}) < 2:
+            cause = "nothing can be learned from one word"
+            raise InputError(must_be(f"data set {name}", "text", "at least 2 different words", 1, cause))
+        vocab = Vocabulary.of_words(words, limit)
     numbers = {part: vocab.numbers(value) for part, value in symbols.items()}
     return Corpus(name, level, origin, vocab, **numbers)
 

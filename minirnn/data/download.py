@@ -163,10 +163,13 @@ def _unpack(mirror, archive, final):
     target = final.with_name(final.name + ".unpacked")
     try:
         with tarfile.open(archive) as tar:
-            member = tar.extractfile(mirror.member)
+            wanted = [m for m in tar if m.isfile() and m.name.removeprefix("./") == mirror.member.removeprefix("./")]
+            if not wanted:
+                raise KeyError("it has other members")
+            member = tar.extractfile(wanted[0])
             with naming(target), open(target, "wb") as output:
                 shutil.copyfileobj(member, output)
-    except (tarfile.TarError, KeyError, AttributeError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, KeyError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         archive.unlink()
         raise _Refused(f"no {mirror.member} in the archive ({error})") from None
     return target

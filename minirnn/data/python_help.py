@@ -10,11 +10,12 @@ from minirnn.data.generated_text import lexicon, sentences
 from minirnn.data.registry import DataSet
 from minirnn.errors import InputError
 
+WORDS = 2000
 VALID, TEST = 0.16, 0.04  # about 60,000, 12,000 and 3,000 words
 
 
-def build(contents, origin, level="word", limit=2000, shuffle_seed=0):
-    """The Corpus: topics shuffled with a fixed seed, lower case, digits as N, the 2,000 most frequent words.
+def build(contents, origin, level="word", limit=None, shuffle_seed=0):
+    """The Corpus: topics shuffled with a fixed seed, lower case, digits as N; the 2,000 most frequent words by default.
 
     The text is that of the running Python, so its fingerprint differs between Python versions.
     """
@@ -27,7 +28,7 @@ def build(contents, origin, level="word", limit=2000, shuffle_seed=0):
         part: "\n".join(lines[a:b]) + "\n"
         for part, a, b in zip(("train", "valid", "test"), (0, *cuts), (*cuts, len(lines)))
     }
-    return corpus_of("python-help", level, origin, parts, limit if level == "word" else None)
+    return corpus_of("python-help", level, origin, parts, WORDS if limit is None and level == "word" else limit)
 
 
 def prepare(text):

@@ -13,7 +13,8 @@ def read_text(path):
     """The text of a UTF-8 file with line ends as "\\n"; InputError for other bytes, naming file and offset."""
     path = Path(path).expanduser()
     if not path.is_file():
-        raise InputError(must_be("text", "file", "an existing text file", repr(str(path))))
+        cause = "is the path relative to another folder? --text FILE says where it is"
+        raise InputError(must_be("text", "file", "an existing text file", repr(str(path)), cause))
     with naming(path, "read"):
         data = path.read_bytes()
     try:

@@ -95,7 +95,7 @@ def read_checkpoint(folder, name, run=None):
     if hashlib.sha256(data).hexdigest() != body["arrays"]:
         raise CheckpointError(f"{name}.safetensors is damaged ({len(data)} bytes with another hash than recorded)")
     try:
-        return Checkpoint(name, safetensors.load(data), body["state"])
+        return Checkpoint(name, safetensors.load(data), _restored(body["state"]))
     except SafetensorError as error:
         raise CheckpointError(f"{name}.safetensors cannot be read ({error})") from None
 
@@ -147,3 +147,12 @@ def _plain(value):
     if isinstance(value, np.generic):
         value = value.item()
     return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _restored(value):
+    """The inverse of ``_plain``, for the texts it makes of non-finite floats."""
+    if isinstance(value, dict):
+        return {key: _restored(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_restored(item) for item in value]
+    return float(value) if value in ("inf", "-inf", "nan") else value

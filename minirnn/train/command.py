@@ -29,8 +29,8 @@ disk, 130 or 143 interrupted by Ctrl-C or SIGTERM after writing a checkpoint."""
 class TrainOptions:
     """Options of word-lm and char-lm; what is not given comes from the preset."""
 
-    preset: Literal["classroom", "thesis", "quick"] = "classroom"
-    """classroom: minutes on two cores; thesis: sizes of secs. 3.4.2 (words) and 3.4.3 (characters); quick: seconds"""
+    preset: Literal["classroom", "thesis", "quick"] | None = None
+    """classroom (the default): minutes on two cores; thesis: its sizes, sec. 3.4.2 or 3.4.3; quick: seconds"""
     quick: bool = False
     """the same as --preset quick"""
     data: str | None = None
@@ -94,9 +94,13 @@ def train(level, options):
     given["text"] = None if options.text is None else str(options.text)
     if options.text is not None and options.data is not None:
         raise InputError("train: --data and --text must be given one at a time, got both")
+    if options.quick and options.preset not in (None, "quick"):
+        raise InputError(f"train: --quick and --preset must be given one at a time, got --quick and {options.preset}")
+    if options.twin and options.text is not None:
+        raise InputError("train: --twin must be given with a data set, got --text; a file of yours has no twin")
     if options.twin:
         given["source"] = "twin"
-    config = preset(level, "quick" if options.quick else options.preset, **given)
+    config = preset(level, "quick" if options.quick else options.preset or "classroom", **given)
     return train_language_model(config, options.runs, options.name, options.data_folder, quiet=options.silent)
 
 
@@ -128,7 +132,8 @@ def main(argv):
                                config=flags)  # fmt: skip
             outcome, as_json = train(level, options), options.json
         elif any(word == "--resume" or word.startswith("--resume=") for word in argv):
-            outcome, as_json = tyro.cli(resume, args=argv, prog="minirnn train", config=flags)
+            words = ["--help"] if {"-h", "--help"} & set(argv) else argv
+            outcome, as_json = tyro.cli(resume, args=words, prog="minirnn train", config=flags)
         else:
             raise InputError(f"train: model must be one of word-lm, char-lm (or --resume RUN), got {argv[0]!r}")
     except Diverged as error:

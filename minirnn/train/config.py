@@ -99,7 +99,10 @@ class LanguageModelConfig:
         unknown = set(stored) - {field.name for field in fields(cls)}
         if unknown:
             raise InputError(must_be("config.json", "entries", "those of this minirnn", f"also {sorted(unknown)}"))
-        return cls(**stored)
+        try:
+            return cls(**stored)
+        except TypeError as error:
+            raise InputError(must_be("config.json", "entries", "of their types", f"a wrong one ({error})")) from None
 
 
 def preset(level, name, **given):

@@ -57,7 +57,7 @@ def evaluate(model, tokens, window, ppl_mode="total", batch=EVALUATION_BATCH, st
     batch = max(1, min(batch, len(tokens) // (2 * window)))
     metric, state = Perplexity(ppl_mode), None
     model.eval()
-    with no_grad():
+    with no_grad(), np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the result
         for inputs, targets in data.stream_batches(tokens, batch, window, last="keep"):
             if stop:
                 return None

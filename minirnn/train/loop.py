@@ -4,6 +4,7 @@ A task has ``epochs``, ``updates`` (per epoch), ``tokens_per_update`` and the me
 ``minirnn.train.language_model.LanguageModelTask``.
 """
 
+import math
 import time
 
 from minirnn.errors import InputError
@@ -170,7 +171,7 @@ class Loop:
         if metrics is None:
             return False
         score = metrics.pop("score")
-        better = self.best is None or score < float(self.best["score"])
+        better = self.best is None or _rank(score) < _rank(self.best["score"])
         if better:
             self.best = {"score": score, "epoch": self.epoch + 1, "checkpoint": name_of(self.step), "metrics": metrics}
         self._link()
@@ -189,3 +190,8 @@ class Loop:
         """Give the task the parameters of the best epoch; its name. CheckpointError when they are damaged."""
         self.task.load_parameters(read_checkpoint(self.folder.checkpoints, self.best["checkpoint"], self.run).arrays)
         return self.best["checkpoint"]
+
+
+def _rank(score):
+    """A score to minimise, with NaN behind every number."""
+    return math.inf if math.isnan(score) else score

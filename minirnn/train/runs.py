@@ -11,7 +11,7 @@ from minirnn.train.checkpoint import CheckpointError, checkpoints, hash_of, read
 from minirnn.train.config import LanguageModelConfig
 from minirnn.train.language_model import LanguageModelTask, build_model, load_corpus, size_of
 from minirnn.train.loop import Loop
-from minirnn.train.run_folder import RunFolder, free_name
+from minirnn.train.run_folder import RunFolder, environment, free_name
 from minirnn.train.signals import StopRequest
 
 
@@ -61,6 +61,8 @@ def resume_run(path, folder=None, text=None, stream=None, quiet=False):
             cause = f"the run was started on other data, or another Python's help texts; origin now: {corpus.origin}"
             raise InputError(must_be(f"resume {path}", "data", "those the run was started on", "different ones", cause))
         task = LanguageModelTask(config, corpus)
+        for name, before, now in changes(run_folder.read_json("environment.json"), environment()):
+            say(f"{name} was {before} when the run began and is {now}: the last digits may differ")
         return _run(run_folder, config, task, corpus, stream, quiet, fresh=False)
 
 
@@ -79,9 +81,8 @@ def _run(run_folder, config, task, corpus, stream, quiet, fresh):
             complete = loop.train(stop)
             result = _finish(run_folder, config, task, corpus, loop, stop, say) if complete else None
         except OSError:
-            if loop.saved_step is not None:
-                say(f"stopped at update {loop.step}; checkpoint of update {loop.saved_step} is safe."
-                    f" When there is room: minirnn train --resume {run_folder.path}")  # fmt: skip
+            safe = "no checkpoint yet" if loop.saved_step is None else f"checkpoint of update {loop.saved_step} is safe"
+            say(f"stopped at update {loop.step}, {safe}; when there is room: minirnn train --resume {run_folder.path}")
             raise
         if result is None:
             say(f"interrupted at update {loop.step}, checkpoint written; go on with")
@@ -120,6 +121,12 @@ def _finish(run_folder, config, task, corpus, loop, stop, say):
     return run_folder.read_json("result.json")
 
 
+def changes(before, now):
+    """(name, before, now) of what differs between two environments, packages one by one."""
+    flat = [{**e, **e.get("packages", {}), "packages": None} for e in (before, now)]
+    return [(name, flat[0].get(name), value) for name, value in flat[1].items() if flat[0].get(name) != value]
+
+
 def read_result(run_folder):
     """The content of result.json, None when the run is not complete."""
     return run_folder.read_json("result.json") if (run_folder.path / "result.json").is_file() else None
@@ -129,6 +136,8 @@ def read_config(run_folder, stored):
     """The LanguageModelConfig of config.json; InputError when it is of another kind of run or damaged."""
     if not isinstance(stored, dict) or stored.get("task") != "language-model" or "run" not in stored:
         raise InputError(must_be("run folder", str(run_folder.path), "a language-model run", "another config.json"))
+    if not isinstance(stored.get("config"), dict):
+        raise InputError(must_be("run folder", "config.json", "a configuration under 'config'", "none"))
     return LanguageModelConfig.from_json(stored["config"])
 
 

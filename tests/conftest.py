@@ -1,0 +1,24 @@
+"""Fixtures shared by the tests of training."""
+
+import pytest
+
+from minirnn.train import LanguageModelConfig
+
+TEXT = "".join(
+    f"{a} {b} went to the {c}\n"
+    for a in ("ann", "bob", "cy")
+    for b in ("and", "or")
+    for c in ("sea", "old mill", "market", "house of glass")
+)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A tiny character model on a tiny text: a hundred updates of a millisecond or two."""
+    path = tmp_path / "own.txt"
+    path.write_text(TEXT * 12)
+    return LanguageModelConfig(
+        level="char", data="text", text=str(path), hidden=12, embedding=6, batch=4, window=20, epochs=2,
+        optimizer="adam", lr=0.02, clip=5.0, schedule="plateau", rate=0.25, forward_dropout=(0.1, 0.2),
+        kernels="explicit", init=0.1, log_every=5, checkpoint_every=7, seed=3,
+    )  # fmt: skip

@@ -1,0 +1,255 @@
+"""Interrupted runs: exact resumption, kills, signals, damaged checkpoints, full disks, locks."""
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from minirnn.errors import InputError
+from minirnn.files import Lock
+from minirnn.train import load_model, loop, resume_run, train_language_model
+from minirnn.train import runs as runs_module
+from minirnn.train.checkpoint import checkpoints
+from minirnn.train.language_model import LanguageModelTask, load_corpus
+from minirnn.train.run_folder import RunFolder
+from minirnn.train.signals import StopRequest
+
+
+def metrics_of(path):
+    """metrics.jsonl without what depends on the clock."""
+    lines = RunFolder.open(path).read_metrics()
+    return [{k: v for k, v in line.items() if k not in ("seconds", "tokens_per_second")} for line in lines]
+
+
+def same_result(one, other):
+    clock = ("seconds", "tokens_per_second")
+    return {k: v for k, v in one.items() if k not in clock} == {k: v for k, v in other.items() if k not in clock}
+
+
+def stop_after(monkeypatch, updates):
+    """A StopRequest that becomes true after so many updates of this process."""
+
+    class Stop(StopRequest):
+        left = updates
+
+        def __bool__(self):
+            self.left -= 1
+            self.number = signal.SIGINT if self.left < 0 else 0
+            return self.left < 0
+
+    monkeypatch.setattr(runs_module, "StopRequest", Stop)
+
+
+def test_equal_seeds_give_equal_runs_and_others_do_not(config, tmp_path):
+    one, two, other = (
+        train_language_model(c, tmp_path, name, quiet=True)
+        for c, name in ((config, "one"), (config, "two"), (replace(config, seed=4), "other"))
+    )
+    assert same_result(one.result, two.result) and metrics_of(one.path) == metrics_of(two.path)
+    assert other.result["chain"] != one.result["chain"]
+
+
+@pytest.mark.parametrize("updates", [0, 1, 6, 7, 8, 20, 61])
+def test_interrupted_anywhere_and_resumed_is_the_uninterrupted_run(updates, config, tmp_path, monkeypatch):
+    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+    stop_after(monkeypatch, updates)
+    stopped = train_language_model(config, tmp_path, "cut", quiet=True)
+    assert (stopped.status, stopped.result) == (130, None)
+    monkeypatch.undo()
+    resumed = resume_run(stopped.path, quiet=True)
+    assert same_result(resumed.result, whole.result)
+    assert metrics_of(resumed.path) == metrics_of(whole.path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cell": "gru"},
+        {"cell": "rnn", "layers": 2},
+        {"optimizer": "rmsprop", "schedule": "epoch-decay"},
+        {"schedule": "constant", "dtype": "float64", "sampling": "per_sequence"},
+        {"kernels": "fused", "rate": 0.5, "scheme": "gal"},
+    ],
+)
+def test_resumption_is_exact_for_every_kind_of_state(change, config, tmp_path, monkeypatch):
+    config = replace(config, **change)
+    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+    stop_after(monkeypatch, 33)
+    train_language_model(config, tmp_path, "cut", quiet=True)
+    monkeypatch.undo()
+    assert same_result(resume_run(tmp_path / "cut", quiet=True).result, whole.result)
+
+
+PROGRAM = """
+import json, sys
+from minirnn.train import LanguageModelConfig, resume_run, train_language_model
+config, runs, name, how = sys.argv[1:]
+if how == "resume":
+    outcome = resume_run(f"{runs}/{name}")
+else:
+    outcome = train_language_model(LanguageModelConfig.from_json(json.loads(config)), runs, name)
+sys.exit(outcome.status)
+"""
+
+
+def launch(config, runs, name, how):
+    arguments = [sys.executable, "-c", PROGRAM, json.dumps(config.to_json()), str(runs), name, how]
+    return subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_leave_the_uninterrupted_run(config, tmp_path):
+    config = replace(config, epochs=16)
+    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+    duration, rng = whole.result["seconds"], random.Random(0)
+    kills, run, landed = 0, 0, 0
+    while kills < 20:
+        run += 1
+        name, how = f"killed-{run}", "start"
+        while True:
+            process = launch(config, tmp_path, name, how)
+            said = process.stderr.readline()  # from here on it trains
+            time.sleep(rng.uniform(0, duration / 6) if kills < 20 else 0)
+            if kills < 20 and process.poll() is None:
+                process.kill()
+                kills += 1
+                landed += how == "resume"
+            rest = process.communicate()[1]
+            if process.returncode == 0:
+                break
+            assert process.returncode == -signal.SIGKILL, said + rest
+            how = "resume" if (tmp_path / name / "config.json").exists() else "start"
+        result = json.loads((tmp_path / name / "result.json").read_text())
+        assert same_result(result, whole.result)  # the chain of parameter hashes is in it
+        assert metrics_of(tmp_path / name) == metrics_of(whole.path)
+    assert landed >= 10  # most kills hit a run that had been resumed before
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_checkpoint_and_say_how_to_go_on(number, status, config, tmp_path):
+    config = replace(config, epochs=500)
+    process = launch(config, tmp_path, "run", "start")
+    process.stderr.readline()
+    time.sleep(0.3)
+    process.send_signal(number)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == status
+    assert "checkpoint written" in said and f"minirnn train --resume {tmp_path}/run" in said and "Traceback" not in said
+    said = io.StringIO()
+    corpus = load_corpus(config)
+    task = LanguageModelTask(config, corpus)
+    with RunFolder.open(tmp_path / "run") as folder:
+        continued = loop.Loop(task, folder, folder.read_json("config.json")["run"], 5, 7, said, quiet=True)
+        continued.resume(said.write)
+    assert continued.step > 0 and "resuming at update" in said.getvalue()
+
+
+def test_damaged_checkpoints_fall_back_to_the_one_before_and_say_so(config, tmp_path, monkeypatch):
+    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+    other = train_language_model(replace(config, seed=9), tmp_path, "other", quiet=True)
+    for number, harm in enumerate(("cut", "foreign", "empty")):
+        with monkeypatch.context() as patch:
+            stop_after(patch, 25)
+            cut = train_language_model(config, tmp_path, f"cut-{number}", quiet=True).path
+        newest = checkpoints(cut / "checkpoints")[0]
+        arrays, state = (cut / "checkpoints" / f"{newest}{suffix}" for suffix in (".safetensors", ".json"))
+        if harm == "cut":
+            arrays.write_bytes(arrays.read_bytes()[:-100])
+        elif harm == "empty":
+            state.write_bytes(b"")
+        else:
+            stranger = other.path / "checkpoints" / checkpoints(other.path / "checkpoints")[0]
+            arrays.write_bytes(stranger.with_suffix(".safetensors").read_bytes())
+            state.write_bytes(stranger.with_suffix(".json").read_bytes())
+        said = io.StringIO()
+        resumed = resume_run(cut, stream=said)
+        assert "trying the one before it" in said.getvalue() and newest in said.getvalue()
+        assert same_result(resumed.result, whole.result)
+        assert metrics_of(cut) == metrics_of(whole.path)
+
+
+def test_no_usable_checkpoint_is_an_error_with_every_reason(config, tmp_path, monkeypatch):
+    stop_after(monkeypatch, 25)
+    cut = train_language_model(config, tmp_path, "cut", quiet=True).path
+    monkeypatch.undo()
+    for path in (cut / "checkpoints").glob("*.safetensors"):
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match="no usable checkpoint: step-.*damaged.*; step-.*damaged"):
+        resume_run(cut, quiet=True)
+    with pytest.raises(InputError, match="no usable checkpoint"):
+        load_model(cut)
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(config, tmp_path):
+    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+    early = tmp_path / "early"
+    (early / "checkpoints").mkdir(parents=True)
+    for name in ("config.json", "vocabulary.json", "environment.json"):
+        (early / name).write_bytes((whole.path / name).read_bytes())
+    assert same_result(resume_run(early, quiet=True).result, whole.result)
+
+
+def test_two_runs_in_one_folder_are_refused(config, tmp_path, monkeypatch):
+    stop_after(monkeypatch, 5)
+    train_language_model(config, tmp_path, "run", quiet=True)
+    with pytest.raises(InputError, match="name must be a new name.*minirnn train --resume .*run"):
+        train_language_model(config, tmp_path, "run", quiet=True)
+    with Lock(tmp_path / "run/.lock", "held by this test"):
+        with pytest.raises(InputError, match=f"in use by process {os.getpid()}"):
+            resume_run(tmp_path / "run", quiet=True)
+
+
+@pytest.mark.parametrize("failing", range(1, 9))
+def test_full_disk_names_the_file_and_loses_nothing(failing, config, tmp_path, monkeypatch):
+    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+    said, writes, real = io.StringIO(), [0], os.fsync
+
+    def fill_up(descriptor):
+        writes[0] += 1
+        if writes[0] == 12 + failing:  # within the second, third and fourth checkpoint
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    with pytest.raises(OSError, match=r"No space left on device.*full.*(safetensors|json)") as error:
+        train_language_model(config, tmp_path, "full", stream=said)
+    assert error.value.errno == 28
+    monkeypatch.undo()
+    assert "is safe; when there is room" in said.getvalue() and "--resume" in said.getvalue()
+    assert not list((tmp_path / "full").rglob("*.tmp"))
+    assert same_result(resume_run(tmp_path / "full", quiet=True).result, whole.result)
+
+
+def test_resuming_on_other_data_is_refused_and_moved_text_is_found(config, tmp_path, monkeypatch):
+    stop_after(monkeypatch, 5)
+    cut = train_language_model(config, tmp_path, "cut", quiet=True).path
+    monkeypatch.undo()
+    moved, text = tmp_path / "moved.txt", Path(config.text).read_text()
+    os.rename(config.text, moved)
+    with pytest.raises(InputError, match="an existing text file"):
+        resume_run(cut, quiet=True)
+    moved.write_text(text.replace("glass", "grass"))
+    with pytest.raises(InputError, match="data must be those the run was started on"):
+        resume_run(cut, text=moved, quiet=True)
+    moved.write_text(text)
+    assert resume_run(cut, text=moved, quiet=True).status == 0
+
+
+def test_a_changed_environment_is_said(config, tmp_path, monkeypatch):
+    stop_after(monkeypatch, 5)
+    cut = train_language_model(config, tmp_path, "cut", quiet=True).path
+    monkeypatch.undo()
+    stored = json.loads((cut / "environment.json").read_text())
+    stored["packages"]["numpy"] = "1.0"
+    (cut / "environment.json").write_text(json.dumps(stored))
+    said = io.StringIO()
+    assert resume_run(cut, stream=said).status == 0
+    assert "numpy was 1.0 when the run began" in said.getvalue() and said.getvalue().count("was") == 1
