@@ -4,6 +4,7 @@ import importlib
 import sys
 
 from minirnn.errors import DtypeError, InputError
+from minirnn.threads import use_threads
 
 # name -> (module whose main(argv) runs it, one line for --help)
 COMMANDS = {
@@ -41,6 +42,7 @@ def main(argv=None):
         return 2
     try:
         command = importlib.import_module(COMMANDS[argv[0]][0])
+        use_threads()
         return command.main(argv[1:])
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stderr.close()

@@ -1,8 +1,11 @@
-"""Fixtures shared by the tests of training."""
+"""Fixtures shared by the tests of training, and one pool of threads for all tests."""
 
 import pytest
 
+from minirnn.threads import use_threads
 from minirnn.train import LanguageModelConfig
+
+use_threads()  # two pools of threads on two processors wait for each other
 
 TEXT = "".join(
     f"{a} {b} went to the {c}\n"

@@ -16,7 +16,8 @@ ARROWS = {
     "errors": set(),
     "files": {"errors"},
     "array": {"errors"},
-    "autograd": {"array", "errors"},
+    "threads": {"errors"},
+    "autograd": {"array", "errors", "kernels"},
     "ops": {"autograd"},
     "cells": {"array", "errors"},
     "kernels": {"errors"},
@@ -32,7 +33,7 @@ ARROWS = {
     "train": {"array", "autograd", "data", "errors", "files", "metrics", "models", "nn", "ops", "optim", "plots", ""},
     "course": {"array", "autograd", "bptt", "cells", "data", "errors", "gradcheck", "metrics", "models", "nn", "ops",
                "optim", "plots", "train", ""},
-    "cli": {"errors", ""},
+    "cli": {"errors", "threads", ""},
     "__main__": {"cli"},
     "": {"autograd", "nn", "ops", "optim"},
 }  # fmt: skip

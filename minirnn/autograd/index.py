@@ -3,6 +3,7 @@
 import numpy as np
 
 from minirnn.array import scatter_add, xp_of
+from minirnn.autograd.compiled import wanted
 from minirnn.autograd.tape import Tensor, lift, record
 from minirnn.errors import DtypeError, InputError, must_be
 
@@ -32,12 +33,20 @@ def getitem(x, index):
 def scatter(x, index, shape):
     """Zeros of ``shape`` with x added at [index]; an entry picked twice gets both: the adjoint of getitem."""
     x, index = lift(x), _plain(index)
-    value = xp_of(x.value).zeros(shape, x.dtype)
+    return record("scatter", _scattered(x.value, index, tuple(shape)), (x,), lambda dy: (getitem(dy, index),))
+
+
+def _scattered(a, index, shape):
+    if len(shape) == 2 and type(index) is np.ndarray and index.dtype.kind in "iu" and wanted(8 * a.size, a):
+        from minirnn import kernels
+
+        return kernels.embedding_gradient(index.reshape(-1) % shape[0], a.reshape(-1, shape[1]), shape[0])
+    value = xp_of(a).zeros(shape, a.dtype)
     if _distinct(index):
-        value[index] = x.value
+        value[index] = a
     else:
-        scatter_add(value, index, x.value)
-    return record("scatter", value, (x,), lambda dy: (getitem(dy, index),))
+        scatter_add(value, index, a)
+    return value
 
 
 def gather(x, index, axis=-1):

@@ -2,6 +2,7 @@
 
 from minirnn.array import xp_of
 from minirnn.autograd.arithmetic import expand, sum_to, where
+from minirnn.autograd.compiled import product
 from minirnn.autograd.reduce import sum
 from minirnn.autograd.shape import reshape, swapaxes, transpose
 from minirnn.autograd.tape import lift, output_again, pair, record
@@ -25,8 +26,8 @@ def matmul(x, w):
             if x.ndim > 1 < w.ndim
             else (x.shape[:-1] if w.ndim == 1 else w.shape[:-2] + w.shape[-1:])
         )
-        product = matmul(reshape(x, (1, -1)) if x.ndim == 1 else x, reshape(w, (-1, 1)) if w.ndim == 1 else w)
-        return reshape(product, shape)
+        made = matmul(reshape(x, (1, -1)) if x.ndim == 1 else x, reshape(w, (-1, 1)) if w.ndim == 1 else w)
+        return reshape(made, shape)
 
     def vjp(dy):  # dy: (..., N, H)
         dx = dw = None
@@ -38,7 +39,7 @@ def matmul(x, w):
             dw = sum_to(matmul(swapaxes(x, -1, -2), dy), w.shape)
         return dx, dw
 
-    return record("matmul", x.value @ w.value, (x, w), vjp)
+    return record("matmul", product(x.value, w.value), (x, w), vjp)
 
 
 def linear(x, weight, bias=None):
@@ -47,7 +48,7 @@ def linear(x, weight, bias=None):
     if not x.ndim or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         cause = "is the weight transposed?"
         raise InputError(must_be("linear", "shapes", "(..., D) and (H, D)", f"{x.shape} and {weight.shape}", cause))
-    y = x.value @ weight.value.T
+    y = product(x.value, weight.value.T)
     if bias is not None:
         x, bias = pair("linear", x, bias)
         y += bias.value

@@ -108,7 +108,7 @@ def _report(folder, row, outcomes, seed):
             f"{name:<20}" + "".join(f"{n:>8.1f}" for n in numbers) + f"   epoch {outcome.result['best_epoch']}"
         )
     plain, dropped = (results[name]["valid_perplexity"] for name in RUNS)
-    lines.append(f"claim: recurrent dropout lowers the validation perplexity: {'held' if dropped < plain else 'NOT held'}"
+    lines.append(f"claim: recurrent dropout lowers validation perplexity: {'held' if dropped < plain else 'NOT held'}"
                  f" ({plain:.1f} -> {dropped:.1f})")  # fmt: skip
     comparison = "\n".join(lines)
     model, vocab, _ = load_model(outcomes["recurrent dropout"].path)
@@ -129,11 +129,13 @@ def _page(row, comparison, sample, curves, vees):
     return "\n".join([
         "<!doctype html><html lang=en><meta charset=utf-8><title>minirnn demo</title>",
         f"<style>{report.STYLE}</style><h1>minirnn: proven, trained, compared</h1>",
-        "<h2>1. The gradient</h2><p>Every slope of the LSTM was measured at many step sizes. To the right of each V the "
-        "error is truncation, to the left rounding; the hand-derived gradient is compared with the bottom, the tape and "
+        "<h2>1. The gradient</h2><p>Every slope of the LSTM was measured at many step sizes. To the right of each V "
+        "the error is truncation, to the left rounding; the hand-derived gradient is compared with the bottom, the tape "
+        "and "
         "the compiled kernel with the hand-derived one.</p>",
         image(vees, "V-curves of the LSTM"), f"<pre>{details}</pre>",
-        "<h2>2. Learning</h2><p>One LSTM layer on Python's help texts, the recipe of thesis sec. 3.4.2 at classroom scale, "
+        "<h2>2. Learning</h2><p>One LSTM layer on Python's help texts, the recipe of thesis sec. 3.4.2 at classroom "
+        "scale, "
         "without and with recurrent dropout of the update, thesis (3.3.10).</p>",
         image(curves, "learning curves"), f"<pre>{html.escape(comparison)}</pre>",
         f"<h2>3. A sample</h2><pre>{html.escape(sample)}</pre>",

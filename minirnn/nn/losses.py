@@ -6,6 +6,7 @@ import numpy as np
 from minirnn import ops
 from minirnn.array import xp_of
 from minirnn.autograd import Tensor, record, recording
+from minirnn.autograd.compiled import wanted
 from minirnn.autograd.tape import lift, pair
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
@@ -44,24 +45,44 @@ def cross_entropy(logits, targets, mask=None, time="mean"):
         got = f"{int(targets.min())}..{int(targets.max())}" if targets.size else "no target"
         raise InputError(must_be("cross_entropy", "targets", f"in [0, V) = [0, {a.shape[-1]})", got))
     weight = _weights("cross_entropy", time, targets.shape, mask, xp, a.dtype)
-    rows, flat = xp.arange(targets.size), targets.reshape(-1)
-    p = a - a.max(axis=-1, keepdims=True)
-    at_target = p.reshape(-1, p.shape[-1])[rows, flat]
-    xp.exp(p, out=p)
-    total = p.sum(axis=-1, keepdims=True)
-    nll = xp.log(total).reshape(-1) - at_target
-    p /= total
+    flat, counted = targets.reshape(-1), weight.reshape(-1)
+    rows = a.reshape(-1, a.shape[-1])
+    nll, backward = (_compiled_rows if wanted(8 * a.size, a) else _rows)(rows, flat, xp)
 
     def vjp(dloss):
         if recording():  # a second derivative is wanted: softmax on the tape
             onehot = (xp.arange(a.shape[-1]) == targets[..., None]).astype(a.dtype)
             return ((ops.softmax(logits) - onehot) * weight[..., None] * dloss,)
-        scale = weight * dloss.value
-        da = p * scale[..., None]
-        da.reshape(-1, da.shape[-1])[rows, flat] -= scale.reshape(-1)
-        return (Tensor(da),)
+        return (Tensor(backward(counted * dloss.value).reshape(a.shape)),)
 
-    return record("cross_entropy", (nll * weight.reshape(-1)).sum(), (logits,), vjp)
+    nll = xp.where(counted == 0, nll.dtype.type(0), nll)  # whatever the logits of padding are
+    return record("cross_entropy", (nll * counted).sum(), (logits,), vjp)
+
+
+def _rows(a, targets, xp):
+    """-log softmax at every row's target, and its backward: a (N, V), targets (N,) -> nll (N,), scale (N,) -> da."""
+    places = xp.arange(len(a))
+    p = a - a.max(axis=1, keepdims=True)
+    at_target = p[places, targets]
+    xp.exp(p, out=p)
+    total = p.sum(axis=1, keepdims=True)
+    p /= total
+
+    def backward(scale):
+        da = p * scale[:, None]
+        da[places, targets] -= scale
+        da[scale == 0] = 0
+        return da
+
+    return xp.log(total)[:, 0] - at_target, backward
+
+
+def _compiled_rows(a, targets, xp):
+    """As ``_rows``, by the kernel for large vocabularies."""
+    from minirnn import kernels
+
+    nll, saved = kernels.softmax_xent_forward(a, targets)
+    return nll, lambda scale: kernels.softmax_xent_backward(saved, scale)
 
 
 def mse_loss(x, target):

@@ -1,0 +1,29 @@
+"""Where the tape hands large arrays to the compiled kernels.
+
+NumPy's BLAS has threads that go on polling after a product and then fight with the kernels' own for the processors; a
+network whose large products all run here does not wake them. The choice depends on sizes alone, so that a run that was
+interrupted makes the same choices again.
+"""
+
+import os
+
+import numpy as np
+
+LARGE = 1 << 22  # multiply-adds; below, loading the kernels costs a newcomer more than they save
+
+
+def wanted(size, *arrays):
+    """Whether work of ``size`` operations on these arrays goes to the kernels (minirnn.kernels) and not to NumPy."""
+    if size < LARGE or os.environ.get("MINIRNN_KERNELS") == "explicit" or os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        return False
+    dtype = arrays[0].dtype
+    return dtype in (np.float32, np.float64) and all(type(a) is np.ndarray and a.dtype == dtype for a in arrays)
+
+
+def product(a, b):
+    """a @ b, large matrices (M, K) @ (K, N) by the kernels: (..., M, K) @ (..., K, N) -> (..., M, N)."""
+    if b.ndim == 2 and a.ndim >= 2 and a.shape[-1] == b.shape[0] and wanted(a.size * b.shape[1], a, b):
+        from minirnn import kernels
+
+        return kernels.gemm(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[1])
+    return a @ b
