@@ -4,12 +4,14 @@ The device is that of the arrays: code asks ``xp_of(x)`` for the namespace and n
 """
 
 import hashlib
+import os
 import sys
 
 import numpy as np
 
 from minirnn.errors import DtypeError, InputError, must_be
 
+LARGE = 1 << 24  # multiply-adds: some milliseconds
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
 
@@ -80,6 +82,30 @@ def check_float(where, name, array):
         )
     if array.dtype not in FLOATS:
         raise DtypeError(must_be(where, name, "float32 or float64", array.dtype))
+
+
+def large(array, multiply_adds):
+    """Whether work on a NumPy array is worth a kernel's threads (MINIRNN_KERNELS=explicit: never)."""
+    wanted = os.environ.get("MINIRNN_KERNELS") != "explicit"
+    return wanted and multiply_adds >= LARGE and xp_of(array) is np and array.dtype in FLOATS
+
+
+def matrix_product(a, b):
+    """a @ b: (..., D) @ (D, H) as one product over all rows, else as numpy does it.
+
+    Large NumPy matrices are multiplied by ``minirnn.kernels``: a BLAS has threads of its own, which go on polling after
+    the product and then share the processors with the next recurrent layer.
+    """
+    if b.ndim != 2 or a.ndim < 2:
+        return a @ b
+    rows = a.reshape(-1, a.shape[-1])
+    if a.dtype == b.dtype and large(a, a.size * b.shape[1]):
+        from minirnn import kernels
+
+        y = kernels.gemm(rows, b)
+    else:
+        y = rows @ b
+    return y.reshape(*a.shape[:-1], b.shape[1])
 
 
 def scatter_add(target, index, values):

@@ -15,7 +15,7 @@ SOURCES = sorted([*(ROOT / "minirnn").rglob("*.py"), *(ROOT / "kernels").rglob("
 ARROWS = {
     "errors": set(),
     "files": {"errors"},
-    "array": {"errors"},
+    "array": {"errors", "kernels"},
     "autograd": {"array", "errors"},
     "ops": {"autograd"},
     "cells": {"array", "errors"},

@@ -1,6 +1,6 @@
 """Matrix products and what is made of them."""
 
-from minirnn.array import xp_of
+from minirnn.array import matrix_product, xp_of
 from minirnn.autograd.arithmetic import expand, sum_to, where
 from minirnn.autograd.reduce import sum
 from minirnn.autograd.shape import reshape, swapaxes, transpose
@@ -38,7 +38,7 @@ def matmul(x, w):
             dw = sum_to(matmul(swapaxes(x, -1, -2), dy), w.shape)
         return dx, dw
 
-    return record("matmul", x.value @ w.value, (x, w), vjp)
+    return record("matmul", matrix_product(x.value, w.value), (x, w), vjp)
 
 
 def linear(x, weight, bias=None):
@@ -47,7 +47,7 @@ def linear(x, weight, bias=None):
     if not x.ndim or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         cause = "is the weight transposed?"
         raise InputError(must_be("linear", "shapes", "(..., D) and (H, D)", f"{x.shape} and {weight.shape}", cause))
-    y = x.value @ weight.value.T
+    y = matrix_product(x.value, weight.value.T)
     if bias is not None:
         x, bias = pair("linear", x, bias)
         y += bias.value

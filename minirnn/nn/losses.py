@@ -3,8 +3,8 @@ learning rates and clipping thresholds."""
 
 import numpy as np
 
-from minirnn import ops
-from minirnn.array import xp_of
+from minirnn import kernels, ops
+from minirnn.array import large, xp_of
 from minirnn.autograd import Tensor, record, recording
 from minirnn.autograd.tape import lift, pair
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
@@ -44,6 +44,8 @@ def cross_entropy(logits, targets, mask=None, time="mean"):
         got = f"{int(targets.min())}..{int(targets.max())}" if targets.size else "no target"
         raise InputError(must_be("cross_entropy", "targets", f"in [0, V) = [0, {a.shape[-1]})", got))
     weight = _weights("cross_entropy", time, targets.shape, mask, xp, a.dtype)
+    if large(a, 64 * a.size):  # an exponential is worth tens of multiply-adds
+        return _large_cross_entropy(logits, targets, weight)
     rows, flat = xp.arange(targets.size), targets.reshape(-1)
     p = a - a.max(axis=-1, keepdims=True)
     at_target = p.reshape(-1, p.shape[-1])[rows, flat]
@@ -53,15 +55,34 @@ def cross_entropy(logits, targets, mask=None, time="mean"):
     p /= total
 
     def vjp(dloss):
-        if recording():  # a second derivative is wanted: softmax on the tape
-            onehot = (xp.arange(a.shape[-1]) == targets[..., None]).astype(a.dtype)
-            return ((ops.softmax(logits) - onehot) * weight[..., None] * dloss,)
+        if recording():
+            return (_softmax_gradient(logits, targets, weight, dloss),)
         scale = weight * dloss.value
         da = p * scale[..., None]
         da.reshape(-1, da.shape[-1])[rows, flat] -= scale.reshape(-1)
         return (Tensor(da),)
 
     return record("cross_entropy", (nll * weight.reshape(-1)).sum(), (logits,), vjp)
+
+
+def _large_cross_entropy(logits, targets, weight):
+    """The same by the kernel, which does not keep the probabilities."""
+    a, flat = logits.value, targets.reshape(-1)
+    nll, saved = kernels.softmax_xent_forward(a.reshape(-1, a.shape[-1]), flat)
+
+    def vjp(dloss):
+        if recording():
+            return (_softmax_gradient(logits, targets, weight, dloss),)
+        scale = (weight * dloss.value).reshape(-1)
+        return (Tensor(kernels.softmax_xent_backward(saved, scale).reshape(a.shape)),)
+
+    return record("cross_entropy", (nll * weight.reshape(-1)).sum(), (logits,), vjp)
+
+
+def _softmax_gradient(logits, targets, weight, dloss):
+    """(softmax - onehot) x weight on the tape, for a second derivative."""
+    onehot = (xp_of(logits.value).arange(logits.shape[-1]) == targets[..., None]).astype(logits.dtype)
+    return (ops.softmax(logits) - onehot) * weight[..., None] * dloss
 
 
 def mse_loss(x, target):
