@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from minirnn import Tensor, kernels, nn
+from minirnn import Tensor, grad, kernels, nn, ops
 from minirnn.array import scatter_add
+from minirnn.autograd import compiled
 from minirnn.errors import DtypeError, InputError
 
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -97,3 +98,34 @@ def test_nonsense_is_refused_by_name():
     ):
         with pytest.raises(kind, match=message):
             call()
+
+
+def layer_and_loss(second):
+    """Loss, gradients and, with ``second``, gradients of the gradients' squares, of a linear layer's cross-entropy."""
+    rng = np.random.default_rng(0)
+    x, w, b = (Tensor(rng.standard_normal(s), requires_grad=True) for s in ((3, 4, 5), (7, 5), (7,)))
+    loss = nn.cross_entropy(ops.linear(x, w, b), rng.integers(0, 7, (3, 4)), time="sum")
+    gradients = grad(loss, [x, w, b], create_graph=second)
+    if second:
+        gradients = grad(sum(ops.sum(g * g) for g in gradients), [x, w, b])
+    return [loss.value, *(g.value for g in gradients)]
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_tape_operations_use_the_kernels_when_large_and_agree(monkeypatch, second):
+    used = []
+    for name in ("gemm", "softmax_xent_forward", "softmax_xent_backward"):
+        real = getattr(kernels, name)
+        monkeypatch.setattr(kernels, name, lambda *a, _name=name, _real=real: used.append(_name) or _real(*a))
+    small = layer_and_loss(second)
+    assert not used
+    monkeypatch.setattr(compiled, "LARGE", 1)
+    monkeypatch.setenv("MINIRNN_KERNELS", "explicit")
+    explicit = layer_and_loss(second)
+    assert not used
+    monkeypatch.delenv("MINIRNN_KERNELS")
+    fused = layer_and_loss(second)
+    assert {"gemm", "softmax_xent_forward"} <= set(used) and (second or "softmax_xent_backward" in used)
+    for a, b, c in zip(small, explicit, fused, strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(c, a, rtol=0, atol=1e-12 * np.abs(a).max())

@@ -22,8 +22,13 @@ def wanted(size, *arrays):
 
 def product(a, b):
     """a @ b, large matrices (M, K) @ (K, N) by the kernels: (..., M, K) @ (..., K, N) -> (..., M, N)."""
-    if b.ndim == 2 and a.ndim >= 2 and a.shape[-1] == b.shape[0] and wanted(a.size * b.shape[1], a, b):
+    if b.ndim != 2 or a.ndim < 2:
+        return a @ b
+    rows = a.reshape(-1, a.shape[-1])  # one product over all rows, where NumPy would make one for each matrix
+    if wanted(a.size * b.shape[1], a, b):
         from minirnn import kernels
 
-        return kernels.gemm(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[1])
-    return a @ b
+        y = kernels.gemm(rows, b)
+    else:
+        y = rows @ b
+    return y.reshape(*a.shape[:-1], b.shape[1])

@@ -130,8 +130,8 @@ def _page(row, comparison, sample, curves, vees):
         "<!doctype html><html lang=en><meta charset=utf-8><title>minirnn demo</title>",
         f"<style>{report.STYLE}</style><h1>minirnn: proven, trained, compared</h1>",
         "<h2>1. The gradient</h2><p>Every slope of the LSTM was measured at many step sizes. To the right of each V "
-        "the error is truncation, to the left rounding; the hand-derived gradient is compared with the bottom, the tape "
-        "and "
+        "the error is truncation, to the left rounding; the hand-derived gradient is compared with the bottom, the "
+        "tape and "
         "the compiled kernel with the hand-derived one.</p>",
         image(vees, "V-curves of the LSTM"), f"<pre>{details}</pre>",
         "<h2>2. Learning</h2><p>One LSTM layer on Python's help texts, the recipe of thesis sec. 3.4.2 at classroom "
