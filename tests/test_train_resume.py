@@ -91,6 +91,20 @@ def test_resumption_is_exact_for_every_kind_of_state(change, config, tmp_path, m
     assert same_result(resume_run(tmp_path / "cut", quiet=True).result, whole.result)
 
 
+@pytest.mark.parametrize("schedule, updates", [("plateau", 60), ("plateau", 115), ("epoch-decay", 250)])
+def test_schedules_remember_earlier_epochs(schedule, updates, config, tmp_path, monkeypatch):
+    config = replace(config, schedule=schedule, epochs=12 if schedule == "epoch-decay" else 8, batch=16, lr=0.5)
+    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+    lrs = [line["lr"] for line in metrics_of(whole.path) if line["kind"] == "epoch"]
+    assert len(set(lrs)) > 1  # the schedule did something
+    stop_after(monkeypatch, updates)
+    assert train_language_model(config, tmp_path, "cut", quiet=True).status == 130
+    monkeypatch.undo()
+    resumed = resume_run(tmp_path / "cut", quiet=True)
+    assert [line["lr"] for line in metrics_of(resumed.path) if line["kind"] == "epoch"] == lrs
+    assert same_result(resumed.result, whole.result)
+
+
 PROGRAM = """
 import json, sys
 from minirnn.train import LanguageModelConfig, resume_run, train_language_model
