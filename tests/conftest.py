@@ -15,10 +15,10 @@ TEXT = "".join(
 )
 
 
-@pytest.fixture
-def config(tmp_path):
+@pytest.fixture(scope="session")
+def config(tmp_path_factory):
     """A tiny character model on a tiny text: a hundred updates of a millisecond or two."""
-    path = tmp_path / "own.txt"
+    path = tmp_path_factory.mktemp("text") / "own.txt"
     path.write_text(TEXT * 12)
     return LanguageModelConfig(
         level="char", data="text", text=str(path), hidden=12, embedding=6, batch=4, window=20, epochs=2,

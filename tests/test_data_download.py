@@ -3,6 +3,7 @@
 import functools
 import gzip
 import hashlib
+import http.client
 import http.server
 import io
 import os
@@ -172,6 +173,21 @@ def test_unreachable_server_is_one_clear_error(tmp_path):
     file = RemoteFile("set/file.bin", "0" * 64, 1, (Mirror("http://127.0.0.1:9/file"),))
     with pytest.raises(DownloadFailed, match="refused"):
         download(file, tmp_path, report=Report(quiet=True))
+
+
+def test_network_errors_of_every_kind_are_tried_again_and_named(monkeypatch, tmp_path):
+    file = RemoteFile("set/file.bin", "0" * 64, 1, (Mirror("http://nowhere/file"),))
+    for error in (OSError(101, "Network is unreachable"), ConnectionResetError(), http.client.IncompleteRead(b"")):
+        calls = []
+
+        def broken(url, have, stall, error=error, calls=calls):
+            calls.append(url)
+            raise error
+
+        monkeypatch.setattr("minirnn.data.download._open", broken)
+        with pytest.raises(DownloadFailed, match="unreachable|ConnectionResetError|IncompleteRead"):
+            download(file, tmp_path, report=Report(quiet=True))
+        assert len(calls) == 3
 
 
 def test_unwritable_cache_names_the_path(get, tmp_path):

@@ -145,6 +145,8 @@ def test_folders_that_are_no_runs_are_refused(tmp_path):
         ({"rate": 1.5}, r"rate must be a number in \[0, 1\)"),
         ({"forward_dropout": (0.1, 1.0)}, r"rate must be a number in \[0, 1\)"),
         ({"window": 2000}, "shorter than one window"),
+        ({"cell": "rnn", "scheme": "moon"}, "moon"),
+        ({"kernels": "quick"}, "'explicit' or 'fused'"),
         ({"data": "mnist", "text": None, "source": "twin"}, "data must be a text set"),
         ({"data": "ptb"}, "one or the other"),
     ],
@@ -210,6 +212,13 @@ def test_sampling_repeats_with_the_seed_and_follows_the_temperature(config, tmp_
     ):
         with pytest.raises(InputError, match=message):
             draw(**bad)
+
+
+def test_sampling_from_a_diverged_model_says_so(config):
+    task = LanguageModelTask(config, load_corpus(config))
+    task.model.output.bias.value = task.model.output.bias.value * np.float32(np.nan)
+    with pytest.raises(InputError, match="the model's output must be finite.*diverged"):
+        sample_text(task.model, task.corpus.vocab, "ann", 3)
 
 
 def test_sampling_never_draws_the_unknown_word():

@@ -48,18 +48,21 @@ def stop_after(monkeypatch, updates):
     monkeypatch.setattr(runs_module, "StopRequest", Stop)
 
 
-def test_equal_seeds_give_equal_runs_and_others_do_not(config, tmp_path):
-    one, two, other = (
-        train_language_model(c, tmp_path, name, quiet=True)
-        for c, name in ((config, "one"), (config, "two"), (replace(config, seed=4), "other"))
-    )
-    assert same_result(one.result, two.result) and metrics_of(one.path) == metrics_of(two.path)
-    assert other.result["chain"] != one.result["chain"]
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    """The uninterrupted run of the tiny configuration."""
+    return train_language_model(config, tmp_path_factory.mktemp("runs"), "whole", quiet=True)
+
+
+def test_equal_seeds_give_equal_runs_and_others_do_not(config, whole, tmp_path):
+    again = train_language_model(config, tmp_path, "again", quiet=True)
+    other = train_language_model(replace(config, seed=4), tmp_path, "other", quiet=True)
+    assert same_result(again.result, whole.result) and metrics_of(again.path) == metrics_of(whole.path)
+    assert other.result["chain"] != whole.result["chain"]
 
 
 @pytest.mark.parametrize("updates", [0, 1, 6, 7, 8, 20, 61])
-def test_interrupted_anywhere_and_resumed_is_the_uninterrupted_run(updates, config, tmp_path, monkeypatch):
-    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+def test_interrupted_anywhere_and_resumed_is_the_uninterrupted_run(updates, config, whole, tmp_path, monkeypatch):
     stop_after(monkeypatch, updates)
     stopped = train_language_model(config, tmp_path, "cut", quiet=True)
     assert (stopped.status, stopped.result) == (130, None)
@@ -86,6 +89,20 @@ def test_resumption_is_exact_for_every_kind_of_state(change, config, tmp_path, m
     train_language_model(config, tmp_path, "cut", quiet=True)
     monkeypatch.undo()
     assert same_result(resume_run(tmp_path / "cut", quiet=True).result, whole.result)
+
+
+@pytest.mark.parametrize("schedule, updates", [("plateau", 60), ("plateau", 115), ("epoch-decay", 250)])
+def test_schedules_remember_earlier_epochs(schedule, updates, config, tmp_path, monkeypatch):
+    config = replace(config, schedule=schedule, epochs=12 if schedule == "epoch-decay" else 8, batch=16, lr=0.5)
+    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+    lrs = [line["lr"] for line in metrics_of(whole.path) if line["kind"] == "epoch"]
+    assert len(set(lrs)) > 1  # the schedule did something
+    stop_after(monkeypatch, updates)
+    assert train_language_model(config, tmp_path, "cut", quiet=True).status == 130
+    monkeypatch.undo()
+    resumed = resume_run(tmp_path / "cut", quiet=True)
+    assert [line["lr"] for line in metrics_of(resumed.path) if line["kind"] == "epoch"] == lrs
+    assert same_result(resumed.result, whole.result)
 
 
 PROGRAM = """
@@ -152,8 +169,7 @@ def test_signals_checkpoint_and_say_how_to_go_on(number, status, config, tmp_pat
     assert continued.step > 0 and "resuming at update" in said.getvalue()
 
 
-def test_damaged_checkpoints_fall_back_to_the_one_before_and_say_so(config, tmp_path, monkeypatch):
-    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+def test_damaged_checkpoints_fall_back_to_the_one_before_and_say_so(config, whole, tmp_path, monkeypatch):
     other = train_language_model(replace(config, seed=9), tmp_path, "other", quiet=True)
     for number, harm in enumerate(("cut", "foreign", "empty")):
         with monkeypatch.context() as patch:
@@ -176,6 +192,12 @@ def test_damaged_checkpoints_fall_back_to_the_one_before_and_say_so(config, tmp_
         assert metrics_of(cut) == metrics_of(whole.path)
 
 
+def test_folders_made_at_once_get_different_numbers(config, tmp_path, monkeypatch):
+    RunFolder.create(tmp_path, "a-1", {})
+    monkeypatch.setattr(Path, "exists", lambda path: False)  # as if another process made it just now
+    assert RunFolder.create_numbered(tmp_path, "a", {}).path.name == "a-2"
+
+
 def test_no_usable_checkpoint_is_an_error_with_every_reason(config, tmp_path, monkeypatch):
     stop_after(monkeypatch, 25)
     cut = train_language_model(config, tmp_path, "cut", quiet=True).path
@@ -188,8 +210,7 @@ def test_no_usable_checkpoint_is_an_error_with_every_reason(config, tmp_path, mo
         load_model(cut)
 
 
-def test_a_run_killed_before_its_first_checkpoint_starts_again(config, tmp_path):
-    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+def test_a_run_killed_before_its_first_checkpoint_starts_again(config, whole, tmp_path):
     early = tmp_path / "early"
     (early / "checkpoints").mkdir(parents=True)
     for name in ("config.json", "vocabulary.json", "environment.json"):
@@ -208,8 +229,7 @@ def test_two_runs_in_one_folder_are_refused(config, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("failing", range(1, 9))
-def test_full_disk_names_the_file_and_loses_nothing(failing, config, tmp_path, monkeypatch):
-    whole = train_language_model(config, tmp_path, "whole", quiet=True)
+def test_full_disk_names_the_file_and_loses_nothing(failing, config, whole, tmp_path, monkeypatch):
     said, writes, real = io.StringIO(), [0], os.fsync
 
     def fill_up(descriptor):
@@ -229,11 +249,12 @@ def test_full_disk_names_the_file_and_loses_nothing(failing, config, tmp_path, m
 
 
 def test_resuming_on_other_data_is_refused_and_moved_text_is_found(config, tmp_path, monkeypatch):
+    text, first, moved = Path(config.text).read_text(), tmp_path / "own.txt", tmp_path / "moved.txt"
+    first.write_text(text)
     stop_after(monkeypatch, 5)
-    cut = train_language_model(config, tmp_path, "cut", quiet=True).path
+    cut = train_language_model(replace(config, text=str(first)), tmp_path, "cut", quiet=True).path
     monkeypatch.undo()
-    moved, text = tmp_path / "moved.txt", Path(config.text).read_text()
-    os.rename(config.text, moved)
+    os.rename(first, moved)
     with pytest.raises(InputError, match="an existing text file"):
         resume_run(cut, quiet=True)
     moved.write_text(text.replace("glass", "grass"))

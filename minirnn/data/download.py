@@ -131,6 +131,11 @@ def _receive(url, partial, report, stall, attempts):
         except (ConnectionError, http.client.HTTPException) as error:
             reason = f"connection broken ({type(error).__name__})"
             continue
+        except OSError as error:
+            if error.filename is not None:  # ours: the disk, not the network
+                raise
+            reason = f"network error ({error.strerror or error})"
+            continue
         if total is None or received == total:
             return
         reason = f"cut short at {received} of {total} bytes"

@@ -53,7 +53,10 @@ def build_optimizer(config, parameters):
 
 
 def evaluate(model, tokens, window, ppl_mode="total", batch=EVALUATION_BATCH, stop=None):
-    """Perplexity of a model on tokens (N,), the state carried between windows; None when ``stop`` becomes true."""
+    """Perplexity of a model on tokens (N,), the state carried between windows; None when ``stop`` becomes true.
+
+    The tokens are read as ``batch`` streams, so the first of each and the few left over are not predicted.
+    """
     batch = max(1, min(batch, len(tokens) // (2 * window)))
     metric, state = Perplexity(ppl_mode), None
     model.eval()
@@ -95,6 +98,12 @@ class LanguageModelTask:
             "constant": lambda: None,
         }[config.schedule]()
         self.begin_epoch()
+        self._try_one_step()
+
+    def _try_one_step(self):
+        """Run one step, so that a cell, dropout scheme and kernel that do not go together are refused at once."""
+        tokens = _on_device(self.model, self.batches[0][0][:1])
+        self.model.train()(tokens, rng=Streams(self.config.seed))
 
     def begin_epoch(self):
         """The recurrent state is zero and nothing is counted."""

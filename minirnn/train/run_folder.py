@@ -1,5 +1,6 @@
 """A run folder: all that belongs to one run, owned by one process at a time."""
 
+import contextlib
 import errno
 import json
 import math
@@ -8,12 +9,17 @@ import platform
 import re
 import uuid
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be
 from minirnn.files import Lock, make_folder, naming, write_atomically
 
 REPORTED = ("minirnn", "numpy", "numba", "safetensors")
+
+
+class FolderExists(InputError):
+    """A run folder of this name exists already."""
 
 
 class RunFolder:
@@ -41,12 +47,19 @@ class RunFolder:
             except FileExistsError:
                 what = "a new name"
                 cause = f"go on with 'minirnn train --resume {path}', or choose another --name"
-                raise InputError(must_be("run folder", "name", what, repr(str(path)), cause)) from None
+                raise FolderExists(must_be("run folder", "name", what, repr(str(path)), cause)) from None
         folder = cls(path)
         make_folder(folder.checkpoints)
         folder.write_json("environment.json", environment())
         folder.write_json("config.json", {"run": uuid.uuid4().hex, **config})
         return folder
+
+    @classmethod
+    def create_numbered(cls, runs, stem, config):
+        """As ``create``, under the first free name of stem-1, stem-2 ..., whoever else is making folders now."""
+        for number in count(1):
+            with contextlib.suppress(FolderExists):
+                return cls.create(runs, f"{stem}-{number}", config)
 
     @classmethod
     def open(cls, path):
@@ -106,14 +119,6 @@ class RunFolder:
         """Every line of metrics.jsonl as a dict; a last line cut short by a crash is left out."""
         lines = (self.path / "metrics.jsonl").read_text().split("\n")[:-1]
         return [json.loads(line) for line in lines]
-
-
-def free_name(runs, stem):
-    """``stem-1``, or with the first number not yet used in the folder ``runs``."""
-    number = 1
-    while (Path(runs) / f"{stem}-{number}").exists():
-        number += 1
-    return f"{stem}-{number}"
 
 
 def environment():

@@ -1,6 +1,7 @@
 """A language-model run from configuration to result, and its resumption."""
 
 import contextlib
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from minirnn.train.checkpoint import CheckpointError, checkpoints, hash_of, read
 from minirnn.train.config import LanguageModelConfig
 from minirnn.train.language_model import LanguageModelTask, build_model, load_corpus, size_of
 from minirnn.train.loop import Loop
-from minirnn.train.run_folder import RunFolder, environment, free_name
+from minirnn.train.run_folder import RunFolder, environment
 from minirnn.train.signals import StopRequest
 
 
@@ -33,8 +34,9 @@ def train_language_model(config, runs="runs", name=None, folder=None, stream=Non
     corpus = load_corpus(config, folder)
     task = LanguageModelTask(config, corpus)  # every complaint about the input comes before a folder is made
     stored = {"task": "language-model", "config": config.to_json(), "data_fingerprint": corpus.fingerprint}
-    name = name or free_name(runs, f"{config.level}-lm-{corpus.name.replace(':', '-')}-{config.cell}")
-    run_folder = RunFolder.create(runs, name, stored)
+    stem = re.sub(r"[^\w.+=-]", "-", f"{config.level}-lm-{corpus.name}-{config.cell}")
+    make = RunFolder.create if name else RunFolder.create_numbered
+    run_folder = make(runs, name or stem, stored)
     with run_folder:
         run_folder.write_json("vocabulary.json", {"level": corpus.vocab.level, "symbols": corpus.vocab.symbols})
         return _run(run_folder, config, task, corpus, stream, quiet, fresh=True)

@@ -37,11 +37,14 @@ def sample_text(model, vocab, prime="", length=200, temperature=0.8, seed=0):
 def _draw(logits, vocab, temperature, rng):
     """One symbol from logits (V,)."""
     logits = logits.astype(np.float64)
+    if not np.isfinite(logits).all():
+        raise InputError(must_be("sample", "the model's output", "finite", "NaN or infinity", "the run diverged"))
     if UNKNOWN in vocab.number:
         logits[vocab.number[UNKNOWN]] = -np.inf
     if temperature == 0:
         return int(logits.argmax())
-    weights = np.exp((logits - logits.max()) / temperature)
+    with np.errstate(over="ignore"):  # a tiny temperature sends all but the likeliest to -inf
+        weights = np.exp((logits - logits.max()) / temperature)
     cumulative = weights.cumsum()
     return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
 
