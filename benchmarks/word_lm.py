@@ -4,8 +4,8 @@
     python benchmarks/word_lm.py --torch-m --json benchmarks/results/word_lm.json
 
 A step is embedding, LSTM, softmax over the vocabulary, loss summed over the steps and averaged over the batch, every
-gradient, clipping of the global norm and an SGD update; no dropout. Exit status 1 when the two sides' gradients differ, 2
-when PyTorch is missing.
+gradient, clipping of the global norm and an SGD update; no dropout. Exit status 1 when the two sides' gradients differ,
+2 when PyTorch is missing.
 """
 
 import argparse

@@ -124,6 +124,7 @@ def test_single_steps_make_the_layer(step, layer):
 
 
 def test_recurrent_dropout_draws_by_name_and_scales_as_asked():
+    """Scaling in evaluation, thesis (3.3.2), or in training, thesis (3.3.15)."""
     x = Tensor(normal(6, 3, 4))
     layer = nn.LSTM(4, 5, rng=0, dtype=np.float64, recurrent_dropout=("ours", 0.5, "per_step", "test"))
     with no_grad():
@@ -254,6 +255,7 @@ def test_initialisers_have_their_properties():
 
 
 def test_language_model_carries_its_state_and_starts_near_uniform():
+    """thesis (2.2.3) with the softmax left to the loss."""
     model = LanguageModel(20, 8, 6, rng=0, dtype=np.float64, layers=2, cell="gru", forward_dropout=(0.2, 0.5))
     tokens = np.random.default_rng(0).integers(0, 20, (9, 2))
     model.eval()

@@ -118,6 +118,7 @@ def central_differences(f, arrays, h=1e-5):
 
 @pytest.mark.parametrize("name", CASES)
 def test_operation_first_and_second_derivative(name):
+    """Of a layer, "linear" and "tanh", these are thesis (2.1.3) and (2.1.4) with thesis (2.1.7) and (2.1.8)."""
     operation, *arrays = CASES[name]
     cotangent = rng.standard_normal(operation(*map(Tensor, arrays)).shape)
     directions = [rng.standard_normal(a.shape) for a in arrays]

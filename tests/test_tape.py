@@ -30,6 +30,7 @@ def test_backward_accumulates_and_grad_does_not():
 
 
 def test_a_tensor_used_twice_gets_both_gradients():
+    """The chain rule, thesis (2.1.5), and the sum over everything a value reaches, thesis (2.1.6)."""
     x = Tensor(np.array(3.0), requires_grad=True)
     y = x * x
     (y * y + y).backward()
