@@ -6,6 +6,8 @@ round's median, and a ratio the median over rounds of that round's ratio: what d
 Before anything is timed the sides' results are compared.
 """
 
+import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -29,12 +31,12 @@ REST = 0.1  # seconds for the last library's threads to fall asleep
 class Worker:
     """A process that runs ``serve``: the script itself, called with --worker NAME."""
 
-    def __init__(self, name, script, arguments, threads):
+    def __init__(self, name, script, arguments, threads, changes=None):
         environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
         for variable in ("MINIRNN_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             environment[variable] = str(threads)
         library, _, variant = name.partition("-")
-        environment |= KEEP_MEMORY if variant == "m" else {}
+        environment |= (KEEP_MEMORY if variant == "m" else {}) | (changes or {})
         self.name = name
         self.process = subprocess.Popen(
             [sys.executable, script, "--worker", library, *arguments],
@@ -155,6 +157,42 @@ def print_row(name, row):
     ratio = {n: f" (x{times:.2f})" for n, times in row["times_the_first"].items()}
     cells = "  ".join(f"{n} {ms:.2f} ms{ratio.get(n, '')}" for n, ms in row["ms"].items())
     print(f"{name:22} {cells}  others took {row['share_of_processors_others_took']}", flush=True)
+
+
+def add_options(parser, workers, rounds, seconds):
+    """The command-line options every comparison has."""
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--seconds", type=float, default=seconds, help="of one batch of one library")
+    parser.add_argument("--patience", type=float, default=20, help="seconds a workload may wait for a quiet machine")
+    parser.add_argument("--torch-m", action="store_true", help="time PyTorch also with glibc told to keep freed memory")
+    parser.add_argument("--json", metavar="PATH")
+    parser.add_argument("--worker", choices=workers, help=argparse.SUPPRESS)
+
+
+def report(options, script, names, workloads, tolerance, worker_arguments=()):
+    """Compare the named libraries on every workload, print and perhaps write the result; the exit status.
+
+    1 when the results of two sides differ by ``tolerance`` of an array's largest entry, 2 when PyTorch is missing.
+    """
+    if importlib.util.find_spec("torch") is None:
+        print("PyTorch is not installed here: pip install torch, then run this again", file=sys.stderr)
+        return 2
+    names = [*names, "torch", *(["torch-m"] if options.torch_m else [])]
+    workers = [Worker(name, script, worker_arguments, options.threads) for name in names]
+    rows = {}
+    for workload in workloads:
+        worst = disagreement(workers, workload)
+        if not worst < tolerance:
+            print(f"{workload}: gradients differ by {worst:.1e} of the largest entry; nothing timed", file=sys.stderr)
+            return 1
+        rows[workload] = {"gradients_differ_by": float(f"{worst:.1e}")}
+        rows[workload] |= compare(workers, workload, options.rounds, options.seconds, options.patience)
+        print_row(workload, rows[workload])
+    if options.json:
+        settings = {k: v for k, v in vars(options).items() if k in ("dtype", "threads", "rounds", "seconds")}
+        write_json(options.json, {"machine": machine(["torch"]), **settings, "workloads": rows})
+    return 0
 
 
 def machine(libraries):

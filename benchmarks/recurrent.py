@@ -9,12 +9,11 @@ gradients of two sides differ, 2 when PyTorch is missing.
 """
 
 import argparse
-import importlib.util
 import re
 import sys
 
 import numpy as np
-from interleave import Worker, compare, disagreement, machine, print_row, serve, write_json
+from interleave import add_options, report, serve
 
 SIZES = {  # B, T, D, H
     "32_35_256_256": (32, 35, 256, 256),  # word language model
@@ -104,39 +103,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workloads", default=".", metavar="REGEX", help=f"of {' '.join(WORKLOADS)}")
     parser.add_argument("--dtype", default="float32", choices=TOLERANCE)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.4, help="of one batch of one library")
-    parser.add_argument("--patience", type=float, default=20, help="seconds a workload may wait for a quiet machine")
-    parser.add_argument("--torch-m", action="store_true", help="time PyTorch also with glibc told to keep freed memory")
-    parser.add_argument("--json", metavar="PATH")
-    parser.add_argument("--worker", choices=("kernels", "layer", "torch"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.worker:
-        make = {"kernels": make_kernels, "layer": make_layer, "torch": make_torch}[arguments.worker]
-        serve(lambda workload: make(workload, arguments.dtype))
+    makers = {"kernels": make_kernels, "layer": make_layer, "torch": make_torch}
+    add_options(parser, workers=makers, rounds=7, seconds=0.4)
+    options = parser.parse_args()
+    if options.worker:
+        serve(lambda workload: makers[options.worker](workload, options.dtype))
         return 0
-    if importlib.util.find_spec("torch") is None:
-        print("PyTorch is not installed here: pip install torch, then run this again", file=sys.stderr)
-        return 2
-    chosen = [w for w in WORKLOADS if re.search(arguments.workloads, w)]
+    chosen = [w for w in WORKLOADS if re.search(options.workloads, w)]
     if not chosen:
-        parser.error(f"--workloads must match one of {' '.join(WORKLOADS)}, got {arguments.workloads!r}")
-    names = ["kernels", "layer", "torch", *(["torch-m"] if arguments.torch_m else [])]
-    workers = [Worker(name, __file__, ["--dtype", arguments.dtype], arguments.threads) for name in names]
-    rows = {}
-    for workload in chosen:
-        worst = disagreement(workers, workload)
-        if not worst < TOLERANCE[arguments.dtype]:
-            print(f"{workload}: gradients differ by {worst:.1e} of the largest entry; nothing timed", file=sys.stderr)
-            return 1
-        rows[workload] = {"gradients_differ_by": float(f"{worst:.1e}")}
-        rows[workload] |= compare(workers, workload, arguments.rounds, arguments.seconds, arguments.patience)
-        print_row(workload, rows[workload])
-    if arguments.json:
-        settings = {k: getattr(arguments, k) for k in ("dtype", "threads", "rounds", "seconds")}
-        write_json(arguments.json, {"machine": machine(["torch"]), **settings, "workloads": rows})
-    return 0
+        parser.error(f"--workloads must match one of {' '.join(WORKLOADS)}, got {options.workloads!r}")
+    dtype = ["--dtype", options.dtype]
+    return report(options, __file__, ["kernels", "layer"], chosen, TOLERANCE[options.dtype], dtype)
 
 
 if __name__ == "__main__":

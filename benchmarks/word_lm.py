@@ -9,11 +9,10 @@ gradient, clipping of the global norm and an SGD update; no dropout. Exit status
 """
 
 import argparse
-import importlib.util
 import sys
 
 import numpy as np
-from interleave import Worker, compare, disagreement, machine, print_row, serve, write_json
+from interleave import add_options, report, serve
 
 # vocabulary, embedding, hidden, B, T, learning rate, clipping threshold
 WORKLOADS = {"words": (10_000, 256, 256, 32, 35, 1.0, 10.0), "characters": (50, 256, 1024, 32, 100, 1e-3, 10.0)}
@@ -81,35 +80,12 @@ def make_torch(workload):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of one batch of one library")
-    parser.add_argument("--patience", type=float, default=20, help="seconds a workload may wait for a quiet machine")
-    parser.add_argument("--torch-m", action="store_true", help="time PyTorch also with glibc told to keep freed memory")
-    parser.add_argument("--json", metavar="PATH")
-    parser.add_argument("--worker", choices=("minirnn", "torch"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.worker:
-        serve({"minirnn": make_minirnn, "torch": make_torch}[arguments.worker])
+    add_options(parser, workers=("minirnn", "torch"), rounds=7, seconds=1.0)
+    options = parser.parse_args()
+    if options.worker:
+        serve({"minirnn": make_minirnn, "torch": make_torch}[options.worker])
         return 0
-    if importlib.util.find_spec("torch") is None:
-        print("PyTorch is not installed here: pip install torch, then run this again", file=sys.stderr)
-        return 2
-    names = ["minirnn", "torch", *(["torch-m"] if arguments.torch_m else [])]
-    workers = [Worker(name, __file__, [], arguments.threads) for name in names]
-    rows = {}
-    for workload in arguments.workloads:
-        worst = disagreement(workers, workload)
-        if not worst < TOLERANCE:
-            print(f"{workload}: gradients differ by {worst:.1e} of the largest entry; nothing timed", file=sys.stderr)
-            return 1
-        rows[workload] = {"gradients_differ_by": float(f"{worst:.1e}")}
-        rows[workload] |= compare(workers, workload, arguments.rounds, arguments.seconds, arguments.patience)
-        print_row(workload, rows[workload])
-    if arguments.json:
-        settings = {k: getattr(arguments, k) for k in ("threads", "rounds", "seconds")}
-        write_json(arguments.json, {"machine": machine(["torch"]), **settings, "workloads": rows})
-    return 0
+    return report(options, __file__, ["minirnn"], options.workloads, TOLERANCE)
 
 
 if __name__ == "__main__":

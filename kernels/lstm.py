@@ -1,8 +1,8 @@
 """The LSTM over a whole sequence. Slower twin: minirnn.cells.LSTM, step by step.
 
 Saved for the backward pass are the gates after their nonlinearities, (T, B, 4, H) in the order i f g o, and both
-states; the loop over units is split into short loops of two to four arrays each, which LLVM vectorises (one long loop
-is some fifteen times slower).
+states; the loop over units is split into short loops of two to four arrays each, which LLVM vectorises; it gives
+up on one long loop.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """Arrays over memory that is used again. A training step allocates the same large arrays each time, and the system
-hands out fresh memory page by page: up to a sixth of a layer's time. So blocks stay here, and one is handed out again
-when no array refers to it any more. They start on a cache line, which no vector then straddles.
+hands out fresh memory page by page, which takes a good part of a layer's time. So blocks stay here, and one is handed
+out again when no array refers to it any more. They start on a cache line, which no vector then straddles.
 """
 
 import math

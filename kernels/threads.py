@@ -93,7 +93,7 @@ def _wait_for_all(arrivals, nth):
         spins = 0
         while _arrived(arrivals) < target:
             spins += 1
-            if spins > 4000:  # about 10 us; then let others run, this machine may be busy
+            if spins > 4000:  # some microseconds; then let others run, this machine may be busy
                 _yield_processor()
 
     return compiled

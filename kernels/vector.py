@@ -1,10 +1,9 @@
 """exp, sigmoid and tanh without branches or table look-ups, so that LLVM turns a loop over them into vector code.
 
-LLVM has no vector library here (Numba's SVML patch is not in the published wheels), and a scalar ``math.tanh`` costs
-some sixty times as much. Method: x = n ln2 + r with |r| <= ln2/2, e^x = 2^n e^r, e^r - 1 a polynomial; tanh is formed
-from e^2x - 1, which does not cancel near 0. Each function's plain Python body is its NumPy twin; the overload is what
-compiled code calls. Errors (largest over the range, units in the last place) are measured by
-tests/test_kernels_vector.py.
+LLVM has no vector library here (Numba's SVML patch is not in the published wheels) and would call a scalar
+``math.tanh``. Method: x = n ln2 + r with |r| <= ln2/2, e^x = 2^n e^r, e^r - 1 a polynomial; tanh is formed from
+e^2x - 1, which does not cancel near 0. Each function's plain Python body is its NumPy twin; the overload is what compiled
+code calls. tests/test_kernels_vector.py bounds the errors, in units in the last place.
 """
 
 import math
@@ -13,8 +12,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload, register_jitable
 
-f4, i4, u4 = np.float32, np.int32, np.uint32
-i8, u8 = np.int64, np.uint64
+f4, u4, u8 = np.float32, np.uint32, np.uint64
 
 # ln2 in two parts, the first with few enough bits that n * high is exact
 LOG2E_4, LN2_HIGH_4, LN2_LOW_4 = f4(1.44269504088896341), f4(0.693359375), f4(-2.12194440e-4)
