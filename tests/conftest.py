@@ -1,11 +1,14 @@
 """Fixtures shared by the tests of training, and one pool of threads for all tests."""
 
+import os
+
 import pytest
 
 from minirnn.threads import use_threads
 from minirnn.train import LanguageModelConfig
 
-use_threads()  # two pools of threads on two processors wait for each other
+# two pools of threads on two processors wait for each other; so do two test processes of two threads each
+use_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else None)
 
 TEXT = "".join(
     f"{a} {b} went to the {c}\n"

@@ -129,3 +129,31 @@ def test_tape_operations_use_the_kernels_when_large_and_agree(monkeypatch, secon
     for a, b, c in zip(small, explicit, fused, strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_allclose(c, a, rtol=0, atol=1e-12 * np.abs(a).max())
+
+
+def test_large_embedding_gradients_agree_with_small_ones_negative_ids_included(monkeypatch):
+    ids = np.random.default_rng(0).integers(-7, 7, (5, 4))
+    results = []
+    for limit in (1, compiled.LARGE):
+        monkeypatch.setattr(compiled, "LARGE", limit)
+        table = Tensor(np.random.default_rng(1).standard_normal((7, 3)), requires_grad=True)
+        results.append(grad((table[ids] ** 2).sum(), table)[0].value)
+    np.testing.assert_allclose(*results, rtol=1e-12)
+
+
+def test_what_fills_padding_does_not_reach_loss_or_gradient(monkeypatch):
+    logits = np.random.default_rng(0).standard_normal((4, 3, 5))
+    targets, mask = np.zeros((4, 3), int), np.ones((4, 3))
+    mask[2:, 1] = 0
+    dirty = logits.copy()
+    dirty[2:, 1] = np.nan
+    for limit in (1, compiled.LARGE):
+        monkeypatch.setattr(compiled, "LARGE", limit)
+        results = []
+        for a in (logits, dirty):
+            x = Tensor(a, requires_grad=True)
+            loss = nn.cross_entropy(x, targets, mask, time="sum")
+            results.append((loss.item(), grad(loss, x)[0].value))
+        assert results[0][0] == results[1][0]
+        np.testing.assert_array_equal(results[0][1], results[1][1])
+        assert not results[1][1][2:, 1].any() and results[1][1][:2].all()

@@ -271,6 +271,9 @@ def test_language_model_carries_its_state_and_starts_near_uniform():
     model.train()
     first, second = (model(tokens, rng=Streams(0, 3))[0].value for _ in range(2))
     np.testing.assert_array_equal(first, second)
+    asked = []
+    model(tokens, rng=lambda *name: asked.append(name) or np.random.default_rng(0))
+    assert asked == [("input",), ("between", 0), ("output",)]  # a stream of its own for every mask
 
 
 x32 = np.zeros((4, 2, 3), np.float32)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minirnn import data
+from minirnn import data, nn
 from minirnn.errors import InputError
 from minirnn.train import (
     Diverged,
@@ -248,3 +248,16 @@ def test_hopeless_epochs_do_not_stay_the_best(config, tmp_path, monkeypatch):
     epochs.clear()
     lost = train_language_model(replace(config, epochs=1), tmp_path, "lost", quiet=True).result
     assert (lost["best_epoch"], lost["valid_perplexity"]) == (1, None)  # JSON has no infinity
+
+
+def test_the_recurrent_state_is_carried_from_window_to_window_and_cut_from_the_tape(config):
+    task = LanguageModelTask(replace(config, rate=0.0, forward_dropout=(0.0, 0.0)), load_corpus(config))
+    task.update(0, 0)
+    carried = task.carried
+    assert all(s.value.any() and not s.requires_grad for s in carried)
+    inputs, targets = task.batches[1]
+    losses = [nn.cross_entropy(task.model(inputs, state)[0], targets).item() for state in (carried, None)]
+    assert task.update(1, 1)["loss"] == pytest.approx(losses[0], rel=1e-6)
+    assert losses[0] != pytest.approx(losses[1], rel=1e-6)
+    task.begin_epoch()
+    assert task.carried is None
