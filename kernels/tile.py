@@ -25,9 +25,10 @@ def _vector_bytes():
 
 
 VECTOR_BYTES = _vector_bytes()
-# ROWS * VECTORS accumulators, VECTORS of B and one broadcast fill the 32 (AVX-512) or 16 (AVX2) registers
-ROWS = 6
-VECTORS = 4 if VECTOR_BYTES == 64 else 2
+# ROWS * VECTORS accumulators, VECTORS of B and one broadcast fit the 32 (AVX-512) or 16 (AVX2) registers. Panels are two
+# vectors wide: wider ones waste more at sizes that are no multiple of them.
+ROWS = 12 if VECTOR_BYTES == 64 else 6
+VECTORS = 2
 PANEL_BYTES = VECTORS * VECTOR_BYTES  # a tile is one panel wide
 AHEAD = 8  # rows of B fetched ahead: a panel is larger than the first-level cache
 

@@ -14,7 +14,7 @@ both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 # float32 sums of up to 130 terms; relative to the largest entry, since single entries may cancel
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 
-# T, B, D, H: one step, one row, one unit, one input; H around the lanes of a vector (8, 16) and a panel (64 columns)
+# T, B, D, H: one step, one row, one unit, one input; H around the lanes of a vector (8, 16) and a panel (16, 32)
 SHAPES = [
     (1, 1, 3, 2),
     (4, 3, 5, 1),
