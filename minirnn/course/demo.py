@@ -15,7 +15,7 @@ from minirnn.plots.curves import learning_curves
 from minirnn.plots.vcurve import png, v_curves
 from minirnn.train.config import preset
 from minirnn.train.run_folder import RunFolder
-from minirnn.train.runs import load_model, resume_run, train_language_model
+from minirnn.train.runs import load_model, read_config, resume_run, train_language_model
 from minirnn.train.sampling import sample_text
 
 # name -> what differs from the classroom recipe of thesis sec. 3.4.2
@@ -84,8 +84,8 @@ def _train(folder, name, options, difference):
     path = folder / name.replace(" ", "-")
     if not path.exists():
         return train_language_model(config, runs=folder, name=path.name)
-    stored = RunFolder.open(path).read_json("config.json").get("config")
-    if stored != config.to_json():
+    run_folder = RunFolder.open(path)
+    if read_config(run_folder, run_folder.read_json("config.json")) != config:
         raise InputError(
             f"demo: {path} was made with other options; add --fresh to delete it, or choose another --runs"
         )
