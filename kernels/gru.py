@@ -23,7 +23,7 @@ from minirnn.kernels.packed import (
     workspace,
 )  # fmt: skip
 from minirnn.kernels.sequence import enter, entering_states, leave, mask_row, mix, mix_backward, padded, summed_biases
-from minirnn.kernels.threads import MEET, Job, run, split, threads_for
+from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vsigmoid, vtanh
 
 
@@ -49,8 +49,9 @@ def _candidate(n, bias_n):
     gates="T B 3 H", bias="3 H", h="T+1 B H", entering="T B H", reset="T B H", packed_rz="elements",
     packed_n="elements", gal="T B H", moon="T B H", ours="T B H", lengths="int B",
 )  # fmt: skip
-def recur(tid, nth, gates, bias, thesis, h, entering, reset, packed_rz, packed_n, gal, moon, ours, lengths):
+def recur(tid, nth, arrivals, gates, bias, thesis, h, entering, reset, packed_rz, packed_n, gal, moon, ours, lengths):
     """The recurrence: gates hold x_t W_ih^T at first and r, z, n after; fills h[1:], reset and, with gal, entering."""
+    meet(arrivals, nth)
     T, B, _, H = gates.shape
     first, last = split(B, ONE, tid, nth)
     count = last - first
@@ -97,10 +98,11 @@ def _reset_backward(r, h_in, dreset, total):
     packed_rz="elements", packed_n="elements", gal="T B H", moon="T B H", ours="T B H", lengths="int B",
 )  # fmt: skip
 def recur_back(
-    tid, nth, gates, da, in_place, thesis, h, entering, dy, dh, dh_in, dreset, packed_rz, packed_n,
+    tid, nth, arrivals, gates, da, in_place, thesis, h, entering, dy, dh, dh_in, dreset, packed_rz, packed_n,
     gal, moon, ours, lengths,
 ):  # fmt: skip
     """The recurrence backwards; fills da, and dh (the final state's gradient at first) with that of h0."""
+    meet(arrivals, nth)
     T, B, _, H = da.shape
     first, last = split(B, ONE, tid, nth)
     count = last - first

@@ -24,7 +24,7 @@ from minirnn.kernels.packed import (
     workspace,
 )  # fmt: skip
 from minirnn.kernels.sequence import enter, entering_states, leave, mask_row, mix, mix_backward, padded
-from minirnn.kernels.threads import MEET, Job, run, split, threads_for
+from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vsigmoid, vtanh
 
 SLIDES = np.int64(0)  # PyTorch's convention: z weighs the old state
@@ -46,8 +46,9 @@ def _gates(a, bias):
     gates="T B 4 H", bias="4 H", h="T+1 B H", entering="T B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", lengths="int B",
 )  # fmt: skip
-def recur(tid, nth, gates, bias, h, entering, packed, gal, moon, ours, lengths):
+def recur(tid, nth, arrivals, gates, bias, h, entering, packed, gal, moon, ours, lengths):
     """The recurrence: gates hold x_t W_ih^T for n r z at first; fills gates, h[1:] and, with gal, entering."""
+    meet(arrivals, nth)
     T, B, _, H = gates.shape
     first, last = split(B, ONE, tid, nth)
     for t in range(T):
@@ -84,8 +85,9 @@ def _gates_backward(a, dn):
     gates="T B 4 H", da="T B 4 H", h="T+1 B H", dy="T B H", dh="B H", dh_in="B H", dn="B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", lengths="int B",
 )  # fmt: skip
-def recur_back(tid, nth, gates, da, in_place, h, dy, dh, dh_in, dn, packed, gal, moon, ours, lengths):
+def recur_back(tid, nth, arrivals, gates, da, in_place, h, dy, dh, dh_in, dn, packed, gal, moon, ours, lengths):
     """The recurrence backwards; fills da, and dh (the final state's gradient at first) with that of h0."""
+    meet(arrivals, nth)
     T, B, _, H = da.shape
     first, last = split(B, ONE, tid, nth)
     into, add = (dh, ONE) if gal.size == 0 else (dh_in, ZERO)

@@ -125,6 +125,6 @@ def kernel(**shapes):
     """Decorator that makes a Kernel. Keywords give arrays their shape in letters, ``gates="T B 4 H"``.
 
     A first word ``int`` is an int64 array, ``strided`` one of any strides; others are C-contiguous, of the kernel's
-    dtype. Arguments not named are int64.
+    dtype. Arguments not named are int64, but for ``arrivals`` (see threads.meet).
     """
-    return lambda function: Kernel(function, shapes)
+    return lambda function: Kernel(function, {"arrivals": "int 16", **shapes})

@@ -13,7 +13,7 @@ from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty, empty_like
 from minirnn.kernels.packed import ONE, RECURRENT_DEPTH, ZERO, gemm_job, multiply, pack_job, packed_like, workspace
 from minirnn.kernels.sequence import enter, entering_states, layer_gradients, leave, mask_row, padded, summed_biases
-from minirnn.kernels.threads import MEET, Job, run, split, threads_for
+from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vsigmoid, vtanh
 
 
@@ -45,8 +45,9 @@ def _gates(a, bias, c_prev, c, h, moon, ours):
     gates="T B 4 H", bias="4 H", h="T+1 B H", c="T+1 B H", entering="T B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", lengths="int B",
 )  # fmt: skip
-def recur(tid, nth, gates, bias, h, c, entering, packed, gal, moon, ours, lengths):
+def recur(tid, nth, arrivals, gates, bias, h, c, entering, packed, gal, moon, ours, lengths):
     """The recurrence: gates hold x_t W_ih^T at first, the gates after; fills h[1:], c[1:] and, with gal, entering."""
+    meet(arrivals, nth)
     T, B, _, H = gates.shape
     first, last = split(B, ONE, tid, nth)
     for t in range(T):
@@ -95,8 +96,9 @@ def _gates_backward(a, c_prev, c, dy, dh, dc, moon, ours):
     gates="T B 4 H", da="T B 4 H", c="T+1 B H", dy="T B H", dh="B H", dc="B H", dh_in="B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", lengths="int B",
 )  # fmt: skip
-def recur_back(tid, nth, gates, da, in_place, c, dy, dh, dc, dh_in, packed, gal, moon, ours, lengths):
+def recur_back(tid, nth, arrivals, gates, da, in_place, c, dy, dh, dc, dh_in, packed, gal, moon, ours, lengths):
     """The recurrence backwards; fills da, and dh and dc (final states' gradients at first) with those of h0 and c0."""
+    meet(arrivals, nth)
     T, B, _, H = da.shape
     first, last = split(B, ONE, tid, nth)
     into, add = (dh, ONE) if gal.size == 0 else (dh_in, ZERO)

@@ -9,7 +9,7 @@ of threads, so results do not depend on it.
 import numpy as np
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty
-from minirnn.kernels.threads import Job, run, split, thread_count
+from minirnn.kernels.threads import Job, meet, run, split, thread_count
 from minirnn.kernels.tile import PANEL_BYTES, ROWS, VECTOR_BYTES, copy_panel, copy_rows, element, tile, transpose_block
 
 DEPTH = 256  # k block: a panel of it stays in the second-level cache
@@ -101,8 +101,9 @@ def multiply(c, c0, c_row, a, a0, a_row, rows_packed, packed, packed0, rows, dep
 
 
 @kernel(packed="elements", weight="strided K N")
-def pack(tid, nth, packed, weight):
+def pack(tid, nth, arrivals, packed, weight):
     """Pack a weight matrix (K, N) of any strides, each thread some of the panels; fills packed."""
+    meet(arrivals, nth)
     depth, columns = weight.shape
     row, column = weight.strides[0] // weight.itemsize, weight.strides[1] // weight.itemsize
     first, last = split(columns, PANEL_BYTES // packed.itemsize, tid, nth)
@@ -110,8 +111,9 @@ def pack(tid, nth, packed, weight):
 
 
 @kernel(c="strided M N", a="strided M K", b="strided K N", work="threads elements")
-def gemm(tid, nth, c, a, b, add, work):
+def gemm(tid, nth, arrivals, c, a, b, add, work):
     """C (M, N) (+)= A (M, K) @ B (K, N) for any strides of A and B and contiguous rows of C; fills c."""
+    meet(arrivals, nth)
     rows, depth = a.shape
     columns = b.shape[1]
     size = c.itemsize
@@ -149,8 +151,9 @@ def gemm(tid, nth, c, a, b, add, work):
 
 
 @kernel(total="N", summands="M N")
-def sum_rows(tid, nth, total, summands):
+def sum_rows(tid, nth, arrivals, total, summands):
     """Sum the rows of a matrix, each thread some of the columns; fills total."""
+    meet(arrivals, nth)
     M, N = summands.shape
     first, last = split(N, 16, tid, nth)
     out = total[first:last]

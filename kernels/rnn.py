@@ -11,7 +11,7 @@ from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty, empty_like
 from minirnn.kernels.packed import ONE, RECURRENT_DEPTH, ZERO, gemm_job, multiply, pack_job, packed_like, workspace
 from minirnn.kernels.sequence import enter, entering_states, layer_gradients, leave, padded, summed_biases
-from minirnn.kernels.threads import MEET, Job, run, split, threads_for
+from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vtanh
 
 NONLINEARITIES = ("tanh", "relu", "identity")  # the kernels get the index
@@ -35,8 +35,9 @@ def _activate(h, bias, nonlinearity):
 @kernel(
     bias="1 H", h="T+1 B H", entering="T B H", packed="elements", gal="T B H", lengths="int B",
 )  # fmt: skip
-def recur(tid, nth, bias, nonlinearity, h, entering, packed, gal, lengths):
+def recur(tid, nth, arrivals, bias, nonlinearity, h, entering, packed, gal, lengths):
     """The recurrence: h[1:] holds x_t W_ih^T at first; fills h[1:] and, with gal, entering."""
+    meet(arrivals, nth)
     T, B, H = entering.shape
     first, last = split(B, ONE, tid, nth)
     for t in range(T):
@@ -72,8 +73,9 @@ def _activate_backward(da, h, dy, dh, nonlinearity):
 @kernel(
     da="T B H", h="T+1 B H", dy="T B H", dh="B H", dh_in="B H", packed="elements", gal="T B H", lengths="int B",
 )  # fmt: skip
-def recur_back(tid, nth, nonlinearity, da, h, dy, dh, dh_in, packed, gal, lengths):
+def recur_back(tid, nth, arrivals, nonlinearity, da, h, dy, dh, dh_in, packed, gal, lengths):
     """The recurrence backwards; fills da, and dh (the final state's gradient at first) with that of h0."""
+    meet(arrivals, nth)
     T, B, H = da.shape
     first, last = split(B, ONE, tid, nth)
     into, add = (dh, ONE) if gal.size == 0 else (dh_in, ZERO)

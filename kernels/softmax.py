@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty
-from minirnn.kernels.threads import Job, run, split, thread_count
+from minirnn.kernels.threads import Job, meet, run, split, thread_count
 from minirnn.kernels.vector import vexp
 
 LANES = np.int64(64)  # running maxima and sums side by side: a fixed order of summation that is vector code
@@ -53,8 +53,9 @@ def _sum_of_exponentials(row, top, lanes):
 
 
 @kernel(nll="N", logits="N V", targets="int N", top="N", total="N")
-def forward_rows(tid, nth, nll, logits, targets, top, total):
+def forward_rows(tid, nth, arrivals, nll, logits, targets, top, total):
     """Fills, for every row, its largest logit, the sum of e^(logit - largest), and -log softmax at the target."""
+    meet(arrivals, nth)
     first, last = split(logits.shape[0], 1, tid, nth)
     lanes = np.empty(LANES, logits.dtype)
     for n in range(first, last):
@@ -65,8 +66,9 @@ def forward_rows(tid, nth, nll, logits, targets, top, total):
 
 
 @kernel(dlogits="N V", logits="N V", targets="int N", top="N", total="N", scale="N")
-def backward_rows(tid, nth, dlogits, logits, targets, top, total, scale):
+def backward_rows(tid, nth, arrivals, dlogits, logits, targets, top, total, scale):
     """Fills dlogits with scale * (softmax - onehot), zeros where scale is 0."""
+    meet(arrivals, nth)
     first, last = split(logits.shape[0], 1, tid, nth)
     for n in range(first, last):
         row, out = logits[n], dlogits[n]

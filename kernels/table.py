@@ -3,14 +3,15 @@
 import numpy as np
 from minirnn.kernels.jit import kernel
 from minirnn.kernels.memory import empty
-from minirnn.kernels.threads import Job, run, split, thread_count
+from minirnn.kernels.threads import Job, meet, run, split, thread_count
 
 ELEMENTS_WORTH_A_THREAD = 1 << 15  # below, a launch costs more than it saves
 
 
 @kernel(dtable="V D", ids="int N", dy="N D")
-def add_rows(tid, nth, dtable, ids, dy):
+def add_rows(tid, nth, arrivals, dtable, ids, dy):
     """Fills dtable with zeros and adds row n of dy to row ids[n]; each thread has some of the columns."""
+    meet(arrivals, nth)
     first, last = split(dtable.shape[1], 16, tid, nth)
     for v in range(dtable.shape[0]):
         row = dtable[v, first:last]

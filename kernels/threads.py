@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from minirnn.kernels.jit import INTERPRETED, Kernel, jit, kernel
+from minirnn.kernels.jit import INTERPRETED, Kernel, jit
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
@@ -20,7 +20,7 @@ from minirnn.errors import InputError, must_be
 
 
 class Job(NamedTuple):
-    """A kernel call for every thread of the team: kernel.on(dtype)(tid, nth, *args)."""
+    """A kernel call for every thread of the team: kernel.on(dtype)(tid, nth, arrivals, *args)."""
 
     kernel: Kernel
     dtype: np.dtype
@@ -50,9 +50,12 @@ def thread_count():
 # ---------------------------------------------------------------------------------------------------------- barrier
 
 
-def wait_for_all(arrivals, nth):
-    """Return when all nth threads have called this. arrivals: int64 (16,), zero at first; plain Python has one
-    thread."""
+def meet(arrivals, nth):
+    """Return when all nth threads have called this, at once for an empty array; arrivals (16,) starts with zeros.
+
+    Kernels call it first of all and so wait for what other threads did in the jobs before; in plain Python there are
+    no other threads.
+    """
 
 
 @intrinsic
@@ -86,9 +89,11 @@ def _yield_processor(typingctx):
     return types.void(), codegen
 
 
-@overload(wait_for_all)
-def _wait_for_all(arrivals, nth):
+@overload(meet)
+def _meet(arrivals, nth):
     def compiled(arrivals, nth):
+        if arrivals.size == 0:
+            return
         target = (_arrive(arrivals) // nth + 1) * nth  # the count at which this generation is complete
         spins = 0
         while _arrived(arrivals) < target:
@@ -99,15 +104,10 @@ def _wait_for_all(arrivals, nth):
     return compiled
 
 
-@kernel(arrivals="int 16")
-def barrier(tid, nth, arrivals):
-    """Every thread waits here until all have come."""
-    wait_for_all(arrivals, nth)
-
-
 # ------------------------------------------------------------------------------------------------------------- team
 
-MEET = None  # in a list of jobs: all threads wait here for each other
+MEET = None  # in a list of jobs: no thread starts the next job before all have done the last
+NO_MEETING = np.zeros(0, np.int64)
 
 
 class Team:
@@ -166,11 +166,12 @@ if hasattr(os, "register_at_fork"):
 def run(jobs, nth):
     """Run the jobs in order on ``nth`` threads; on the calling thread alone when another call has the team."""
     global _team
-    jobs = [job for job in jobs if nth > 1 or job is not MEET]
-    if nth > 1:
-        arrivals = np.zeros(16, np.int64)
-        jobs = [Job(barrier, np.dtype("float64"), (arrivals,)) if job is MEET else job for job in jobs]
-    steps = [(job.kernel.on(job.dtype), job.args) for job in jobs]  # compiled here, before any thread waits for another
+    arrivals = np.zeros(16, np.int64) if nth > 1 else NO_MEETING
+    steps = []
+    for before, job in zip([None, *jobs], jobs):
+        if job is not MEET:  # compiled here, before any thread waits for another
+            meeting = arrivals if before is MEET and steps else NO_MEETING
+            steps.append((job.kernel.on(job.dtype), (meeting, *job.args)))
     if nth > 1 and _team_lock.acquire(blocking=False):
         try:
             if _team is None or _team.size < nth:
@@ -181,8 +182,8 @@ def run(jobs, nth):
         finally:
             _team_lock.release()
     else:
-        for function, args in steps:
-            function(0, 1, *args)
+        for function, (_, *args) in steps:
+            function(0, 1, NO_MEETING, *args)
 
 
 def threads_for(rows):

@@ -25,8 +25,8 @@ def _vector_bytes():
 
 
 VECTOR_BYTES = _vector_bytes()
-# ROWS * VECTORS accumulators, VECTORS of B and one broadcast fit the 32 (AVX-512) or 16 (AVX2) registers. Panels are
-# two vectors wide: wider ones waste more at sizes that are no multiple of them.
+# ROWS * VECTORS accumulators, VECTORS of B and one broadcast fit the 32 (AVX-512) or 16 (AVX2) registers; panels wider
+# than two vectors would waste more at sizes that are no multiple of them
 ROWS = 12 if VECTOR_BYTES == 64 else 6
 VECTORS = 2
 PANEL_BYTES = VECTORS * VECTOR_BYTES  # a tile is one panel wide

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from minirnn.kernels import packed, tile
 from minirnn.kernels.jit import kernel
+from minirnn.kernels.threads import NO_MEETING
 
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -21,7 +22,7 @@ def assert_close(got, want, depth):
 def run_on(nth, job):
     """Every thread's share of a job, one after the other."""
     for tid in range(nth):
-        job.kernel.on(job.dtype)(tid, nth, *job.args)
+        job.kernel.on(job.dtype)(tid, nth, NO_MEETING, *job.args)
 
 
 @kernel(c="N", a="N", b="N")
