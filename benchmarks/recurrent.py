@@ -1,6 +1,6 @@
 """Recurrent layers, forward and backward with every gradient (input too): minirnn against PyTorch.
 
-    python benchmarks/recurrent.py                              # all workloads, a few minutes
+    python benchmarks/recurrent.py                              # all workloads, some ten minutes
     python benchmarks/recurrent.py --workloads lstm_32_35 --torch-m --json result.json
 
 A workload is cell_B_T_D_H. Libraries: ``kernels`` (minirnn's sequence kernels), ``layer`` (minirnn.nn on the tape),

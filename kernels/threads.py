@@ -47,11 +47,14 @@ def thread_count():
     return 1 if INTERPRETED or not hasattr(os, "sched_yield") else wanted
 
 
-# ---------------------------------------------------------------------------------------------------------- barrier
+# ---------------------------------------------------------------------------------------------------------- meeting
+
+GIVEN_UP = 8  # on another cache line than the count
 
 
 def meet(arrivals, nth):
     """Return when all nth threads have called this, at once for an empty array; arrivals (16,) starts with zeros.
+    When a thread was stopped, by an interrupt say, it sets arrivals[GIVEN_UP], and nobody waits for it.
 
     Kernels call it first of all and so wait for what other threads did in the jobs before; in plain Python there are
     no other threads.
@@ -70,12 +73,12 @@ def _arrive(typingctx, arrivals):
 
 
 @intrinsic
-def _arrived(typingctx, arrivals):
+def _load(typingctx, arrivals, at):
     def codegen(context, builder, signature, args):
         pointer = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.load_atomic(pointer, "acquire", 8)
+        return builder.load_atomic(builder.gep(pointer, [args[1]]), "acquire", 8)
 
-    return types.int64(arrivals), codegen
+    return types.int64(arrivals, types.int64), codegen
 
 
 @intrinsic
@@ -96,7 +99,7 @@ def _meet(arrivals, nth):
             return
         target = (_arrive(arrivals) // nth + 1) * nth  # the count at which this generation is complete
         spins = 0
-        while _arrived(arrivals) < target:
+        while _load(arrivals, 0) < target and _load(arrivals, GIVEN_UP) == 0:
             spins += 1
             if spins > 4000:  # some microseconds; then let others run, this machine may be busy
                 _yield_processor()
@@ -114,7 +117,7 @@ class Team:
     """Sleeping helper threads, one per extra processor. ``run`` gives them work and does the first share itself."""
 
     def __init__(self, size):
-        self.size, self.steps, self.errors = size, [], []
+        self.size, self.steps, self.arrivals, self.errors = size, None, NO_MEETING, []
         self.go = [threading.Lock() for _ in range(size - 1)]
         self.done = [threading.Lock() for _ in range(size - 1)]
         for i in range(size - 1):
@@ -135,14 +138,19 @@ class Team:
                 function(tid, nth, *args)
         except Exception as error:  # handed to the caller, who raises it
             self.errors.append(error)
+            self.arrivals[GIVEN_UP:] = 1
 
-    def run(self, nth, steps):
+    def run(self, nth, steps, arrivals=NO_MEETING):
         """Call function(tid, nth, *args) for every (function, args) on nth threads, this one being the first."""
-        self.errors, self.steps = [], (nth, steps)
+        self.errors, self.steps, self.arrivals = [], (nth, steps), arrivals
         for lock in self.go[: nth - 1]:
             lock.release()
-        for function, args in steps:
-            function(0, nth, *args)
+        try:
+            for function, args in steps:
+                function(0, nth, *args)
+        except BaseException:
+            arrivals[GIVEN_UP:] = 1
+            raise
         for lock in self.done[: nth - 1]:
             lock.acquire()
         self.steps = None  # or the arrays would live until the next run
@@ -177,7 +185,7 @@ def run(jobs, nth):
             if _team is None or _team.size < nth:
                 _team = Team(nth)
             team, _team = _team, None  # an interrupted run must not leave a team whose helpers are still at work
-            team.run(nth, steps)
+            team.run(nth, steps, arrivals)
             _team = team
         finally:
             _team_lock.release()

@@ -98,7 +98,7 @@ def test_an_interrupted_run_leaves_the_next_one_right(monkeypatch):
     expected = layer_gradients()
     original = threads.Team.run
 
-    def interrupted(self, nth, steps):
+    def interrupted(self, nth, steps, arrivals):
         for lock in self.go[: nth - 1]:  # the helpers are off, and then the user presses control-C
             self.errors, self.steps = [], (nth, steps[:1])
             lock.release()
@@ -109,6 +109,25 @@ def test_an_interrupted_run_leaves_the_next_one_right(monkeypatch):
         layer_gradients()
     monkeypatch.setattr(threads.Team, "run", original)
     assert same(layer_gradients(), expected)
+
+
+def test_nobody_waits_for_a_thread_that_was_stopped():
+    from minirnn.kernels.packed import sum_rows
+    from minirnn.kernels.threads import Team
+
+    for stopped in (0, 1):
+        arrivals = np.zeros(16, np.int64)
+        meets = (sum_rows.on(np.float64), (arrivals, np.empty(40), np.ones((3, 40))))
+
+        def stops(tid, nth, stopped=stopped):
+            if tid == stopped:
+                raise KeyboardInterrupt if tid == 0 else ValueError
+
+        team = Team(2)
+        with pytest.raises((KeyboardInterrupt, ValueError)):
+            team.run(2, [(stops, ()), meets], arrivals)
+        if stopped == 0:
+            assert team.done[0].acquire(timeout=30)  # the helper came out of the meeting
 
 
 def test_an_error_on_a_helper_thread_reaches_the_caller():
