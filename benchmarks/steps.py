@@ -26,10 +26,15 @@ WITHOUT = {
     "fresh_memory": {},
     "explicit": {},
 }
-FIRST_CALL = """ import numpy as np from minirnn import kernels cell, gates = {cell!r}, {gates} draw = lambda *s:
-np.random.default_rng(0).standard_normal(s).astype(np.float32) states = [draw(8, 16)] * (2 if cell == "lstm" else 1)
-saved = getattr(kernels, cell + "_forward")(draw(3, 8, 5), *states, draw(gates * 16, 5), draw(gates * 16, 16), None,
-None)[-1] getattr(kernels, cell + "_backward")(saved, draw(3, 8, 16))
+FIRST_CALL = """
+import numpy as np
+from minirnn import kernels
+cell, gates = {cell!r}, {gates}
+draw = lambda *s: np.random.default_rng(0).standard_normal(s).astype(np.float32)
+states = [draw(8, 16)] * (2 if cell == "lstm" else 1)
+weights = draw(gates * 16, 5), draw(gates * 16, 16), None, None
+saved = getattr(kernels, cell + "_forward")(draw(3, 8, 5), *states, *weights)[-1]
+getattr(kernels, cell + "_backward")(saved, draw(3, 8, 16))
 """
 
 
@@ -85,7 +90,7 @@ def main():
         if not worst < 1e-4:  # float32 sums over up to 2560 rows, relative to the largest entry
             print(f"{sizes}: gradients differ by {worst:.1e} of the largest entry; nothing timed", file=sys.stderr)
             return 1
-        rows[sizes] = compare(workers, sizes, options.rounds, seconds=0.3, patience=10)
+        rows[sizes] = compare(workers, sizes, options.rounds, seconds=0.25, patience=5)
         print_row(sizes, rows[sizes])
     for cell, gates in (("rnn", 1), ("lstm", 4), ("gru", 3)):
         with tempfile.TemporaryDirectory() as cache:
