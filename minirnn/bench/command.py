@@ -20,9 +20,9 @@ from minirnn.files import write_atomically
 
 HELP = """Time minirnn, alone or side by side with PyTorch and JAX: the same work, one process a library, in turn.
 
-A line has each side's median and [quartiles] over rounds, how many times minirnn's time a rival takes (x), and the share
-of the machine's peak, a large matrix product measured in the same run. Exit status 1 when two sides' gradients differ:
-then nothing is compared.
+A line has each side's median and [quartiles] over rounds, how many times minirnn's time a rival takes (x), and the
+share of the machine's peak, a large matrix product measured in the same run. Exit status 1 when two sides' gradients
+differ: then nothing is compared.
 
 examples:
   minirnn bench

@@ -27,8 +27,8 @@ print(time.perf_counter() - start)
 def measure(runs=5):
     """Seconds: {"import_beyond_numpy", "first_kernel_beyond_numba", "cold_compilation"}, each median and quartiles.
 
-    The second is the first LSTM forward and backward (float32) of a process whose kernels lie in the cache; the third is
-    the same with an empty cache, run once.
+    The second is the first LSTM forward and backward (float32) of a process whose kernels lie in the cache; the third
+    is the same with an empty cache, run once.
     """
     fresh([FIRST_USE])  # the cache is warm from here on
     imports, uses = [], []

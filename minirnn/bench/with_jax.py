@@ -10,11 +10,11 @@ if hasattr(os, "sched_setaffinity"):  # XLA starts a thread for every processor 
     threads = int(os.environ.get("OMP_NUM_THREADS", 1))
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
-import jax  # noqa: E402  (after the processors are chosen)
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
+import jax
+import jax.numpy as jnp
+import numpy as np
 
-from minirnn.bench.workloads import (  # noqa: E402
+from minirnn.bench.workloads import (
     LEARNING_RATE,
     THRESHOLD,
     embedding_data,
