@@ -29,14 +29,15 @@ REST = 0.1  # seconds for the last library's threads to fall asleep
 class Worker:
     """A process with one library in it: runs ``minirnn.bench.worker`` with ``source``, "module:function".
 
-    A name that ends in "-m" has glibc keep freed memory. Use it in a ``with``, or call close().
+    A name that ends in "-m" has glibc keep freed memory; ``changes`` are to the environment. Use it in a ``with``, or
+    call close().
     """
 
-    def __init__(self, name, source, threads):
+    def __init__(self, name, source, threads, changes=None):
         # An environment that asks OpenBLAS for the kernels of an older processor halves NumPy's speed.
         environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
         environment |= {variable: str(threads) for variable in THREADS}
-        environment |= KEEP_MEMORY if name.endswith("-m") else {}
+        environment |= (KEEP_MEMORY if name.endswith("-m") else {}) | (changes or {})
         self.name, self.source, self.threads = name, source, threads
         self.process = subprocess.Popen(
             [sys.executable, "-m", "minirnn.bench.worker", source],
