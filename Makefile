@@ -12,7 +12,7 @@ help:
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make gradcheck  every operation, cell, layer and loss against finite differences"
 	@echo "make chapters   run and store the notebooks"
-	@echo "make bench      speed against PyTorch, if it is installed in $(VENV)"
+	@echo "make bench      speed, against PyTorch if it is installed in $(VENV)"
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -39,7 +39,7 @@ chapters: $(READY)
 	$(BIN)/minirnn chapters build
 
 bench: $(READY)
-	$(BIN)/python benchmarks/recurrent.py
+	$(BIN)/minirnn bench $$($(BIN)/python -c 'import torch' 2>/dev/null && echo --against torch --torch-m)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

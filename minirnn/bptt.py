@@ -6,11 +6,23 @@
 Two forms compute the same numbers: *explicit* loops over ``cell.step`` and works for every cell and device; *fused*
 hands the sequence to ``minirnn.kernels``. ``form=None`` takes the environment variable MINIRNN_KERNELS (explicit or
 fused) if set, else fused wherever the kernels know the cell.
+
+Memory: beside x a run keeps this many B x H numbers a step for its backward, y among them, and one more with a mask
+on the state (``gal``); so it grows linearly with T.
+
+    form        RNN   LSTM   GRU
+    explicit     2      7     5
+    fused        1      6     5      (arrays above 32 KB may be rounded up by an eighth)
+
+``checkpoint_every=k`` keeps y and the states at every k-th step, 1 + len(states)/k, and runs each k steps forward again
+before it goes back through them: the numbers above for k steps at a time, and one more forward pass.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from minirnn import fused
 from minirnn.array import xp_of
@@ -27,7 +39,8 @@ class Run:
 
     ``y`` (T, B, H) is h at every step, zero where padded. ``states``, a (T+1, B, H) array for each of ``cell.states``,
     are indexed between the inputs: x[t] leads from ``s[t]`` to ``s[t+1]``, or from ``s[t+1]`` to ``s[t]`` when
-    ``reverse``; padded steps hold the state. ``final`` is what the last step left, each (B, H).
+    ``reverse``; padded steps hold the state. ``final`` is what the last step left, each (B, H). With
+    ``checkpoint_every`` there are no ``states`` (None), and ``saved`` is what entered each segment.
     """
 
     cell: Any
@@ -43,6 +56,7 @@ class Run:
     states: tuple
     final: tuple
     saved: Any
+    checkpoint_every: int | None = None
 
 
 class Gradients(NamedTuple):
@@ -54,12 +68,13 @@ class Gradients(NamedTuple):
     flow: dict | None
 
 
-def forward(cell, x, state0, weights, masks=NO_MASKS, lengths=None, reverse=False, form=None):
+def forward(cell, x, state0, weights, masks=NO_MASKS, lengths=None, reverse=False, form=None, checkpoint_every=None):
     """Run a cell over a sequence: x (T, B, D), state0 each (B, H) -> Run.
 
     masks: each field None, (T, B, H) for a mask per step, (B, H) for one per sequence, or a number (a constant factor).
     lengths: integers (B,), each in 1..T, in any order; row b ends after lengths[b] steps. ``reverse`` goes from the
-    last step to the first, each row from its own last step.
+    last step to the first, each row from its own last step. ``checkpoint_every``, a positive integer, trades time for
+    memory as described above; gradients are the same to rounding.
     Raises InputError or DtypeError for arguments that do not fit each other, and InputError for ``form='fused'`` where
     the kernels cannot do what is asked. thesis (2.2.1)-(2.2.2)
     """
@@ -71,6 +86,11 @@ def forward(cell, x, state0, weights, masks=NO_MASKS, lengths=None, reverse=Fals
     if form == "fused" and obstacle:
         raise InputError(must_be("bptt.forward", "form", "'explicit' here", "'fused'", obstacle))
     chosen = "explicit" if asked == "explicit" or obstacle else "fused"
+    if checkpoint_every is not None:
+        check_positive("bptt.forward", "checkpoint_every", checkpoint_every, whole=True)
+        return _forward_in_segments(
+            Run(cell, x, weights, masks, None, lengths, reverse, chosen, form is None, None, None, state0, None,
+                int(checkpoint_every)))  # fmt: skip
 
     active = None if lengths is None else active_steps(len(x), lengths, xp_of(x))
     if active is not None:
@@ -100,7 +120,9 @@ def backward(run, dy=None, dfinal=None, clip_step=None, record_flow=False):
         if not run.automatic:
             cause = "clip_step and record_flow look at every step, which the kernels keep to themselves"
             raise InputError(must_be("bptt.backward", "the run's form", "'explicit'", "'fused'", cause))
-        run = _repeat_explicitly(run)
+        run = _explicitly(run)
+    if run.checkpoint_every is not None:
+        return _backward_in_segments(run, dy, dfinal, clip_step, record_flow)
     if run.form == "fused":
         return Gradients(*fused.backward(run, dy, dfinal), None)
     return explicit_backward(run, dy, dfinal, clip_step, record_flow)
@@ -137,7 +159,8 @@ def explicit_backward(run, dy, dfinal, clip_step=None, record_flow=False):
         before, after = (t + 1, t) if run.reverse else (t, t + 1)
         e = (dstate[0] + dy[t], *dstate[1:])  # e_t: this step's loss and all later steps
         if clip_step is not None:
-            e = clip_rows(e, clip_step)
+            clipped = clip_rows(e, clip_step)  # a padded step only hands on
+            e = clipped if run.active is None else tuple(xp.where(run.active[t], c, d) for c, d in zip(clipped, e))
         if record_flow:
             _record(flow, after, e)
         if run.active is None:
@@ -204,6 +227,76 @@ def _record(flow, position, e):
         norms[position] = xp_of(d).sqrt((d * d).sum(axis=-1))
 
 
-def _repeat_explicitly(run):
+def _explicitly(run):
+    """The same run in the explicit form; with checkpoints, its segments are about to be repeated anyway."""
+    if run.checkpoint_every is not None:
+        return replace(run, form="explicit")
     state0 = tuple(s[-1 if run.reverse else 0] for s in run.states)
     return forward(run.cell, run.x, state0, run.weights, run.masks, run.lengths, run.reverse, form="explicit")
+
+
+# ------------------------------------------------------------------------------------------------------- checkpoints
+
+
+def _segments(run):
+    """(steps, rows) of every segment in the order in which it runs; rows None where no row has ended before it."""
+    T, k = len(run.x), run.checkpoint_every
+    starts = range(0, T, k)
+    for start in reversed(starts) if run.reverse else starts:
+        rows = None if run.lengths is None or run.lengths.min() > start else np.flatnonzero(run.lengths > start)
+        if rows is None or len(rows):
+            yield slice(start, min(start + k, T)), rows
+
+
+def _run_segment(run, steps, rows, state):
+    """Plain forward over a segment: the rows that have steps in it, from their state (rows, H)."""
+    pick = (lambda a: a) if rows is None else (lambda a: a[..., xp_of(a).asarray(rows), :])
+    masks = (m[steps] if getattr(m, "ndim", 0) == 3 else m for m in run.masks)
+    masks = Masks(*(pick(m) if getattr(m, "ndim", 0) else m for m in masks))
+    lengths = None
+    if run.lengths is not None:
+        lengths = np.minimum(run.lengths if rows is None else run.lengths[rows], steps.stop) - steps.start
+    return forward(run.cell, pick(run.x[steps]), state, run.weights, masks, lengths, run.reverse, run.form)
+
+
+def _forward_in_segments(run):
+    """Fill in y, final and the checkpoints of a run whose ``final`` is the initial state."""
+    T, B, _ = run.x.shape
+    xp, state, kept = xp_of(run.x), tuple(s.copy() for s in run.final), []
+    y = xp.zeros((T, B, state[0].shape[1]), run.x.dtype)
+    for steps, rows in _segments(run):
+        here = slice(None) if rows is None else xp.asarray(rows)
+        entering = tuple(s[here].copy() for s in state)
+        part = _run_segment(run, steps, rows, entering)
+        kept.append(entering)
+        y[steps, here] = part.y
+        for s, left in zip(state, part.final):
+            s[here] = left
+        del part  # before the next one is made
+    active = None if run.lengths is None else active_steps(T, run.lengths, xp)
+    return replace(run, y=y, final=state, saved=tuple(kept), active=active)
+
+
+def _backward_in_segments(run, dy, dfinal, clip_step, record_flow):
+    """From the segment that ran last to the first: forward again from its checkpoint, then back through it."""
+    xp, (T, B, _) = xp_of(run.x), run.x.shape
+    dx, dstate, total = xp.zeros_like(run.x), tuple(d.copy() for d in dfinal), None
+    flow = {name: xp.zeros((T + 1, B), run.x.dtype) for name in run.cell.states} if record_flow else None
+    for (steps, rows), entering in reversed(list(zip(_segments(run), run.saved))):
+        here = slice(None) if rows is None else xp.asarray(rows)
+        part = _run_segment(run, steps, rows, entering)
+        got = backward(part, dy[steps, here], tuple(d[here] for d in dstate), clip_step, record_flow)
+        dx[steps, here] = got.x
+        for d, arrived in zip(dstate, got.state0):
+            d[here] = arrived
+        total = got.weights if total is None else Weights(
+            *(None if a is None else a + b for a, b in zip(total, got.weights)))  # fmt: skip
+        if record_flow:
+            for norms, found in zip(flow.values(), got.flow.values()):
+                norms[steps.start : steps.stop + 1, here] = found
+        del part
+    if record_flow and run.lengths is not None:  # after a row's last segment its gradient is handed on as it is
+        ended = xp.asarray(np.minimum(-(-run.lengths // run.checkpoint_every) * run.checkpoint_every, T))
+        for norms, d in zip(flow.values(), dstate if run.reverse else dfinal):
+            norms[:] = xp.where(xp.arange(T + 1)[:, None] > ended, xp.sqrt((d * d).sum(axis=-1)), norms)
+    return Gradients(dx, dstate, total, flow)

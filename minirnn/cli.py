@@ -14,6 +14,7 @@ COMMANDS = {
     "chapters": ("minirnn.course.chapters_command", "list, run or build the course's notebooks"),
     "equations": ("minirnn.course.equations_command", "each equation: its code lines, its tests, its chapter"),
     "demo": ("minirnn.course.demo", "three minutes: prove an LSTM's gradients, train it on real text, read the report"),
+    "bench": ("minirnn.bench.command", "time workloads, alone or against PyTorch and JAX, once gradients agree"),
     "data": ("minirnn.data.command", "list, fetch, locate and diagnose data sets"),
 }
 

@@ -36,6 +36,8 @@ def jacobian_product(run, t0, t1, row=0):
     for a row outside the batch, and for reversed runs. slides
     """
     T, B, _ = run.x.shape
+    if run.states is None:
+        raise InputError(must_be("jacobian_product", "run", "one that keeps its states", "one with checkpoint_every"))
     if run.reverse:
         raise InputError(must_be("jacobian_product", "run", "a forward run", "one with reverse=True"))
     if not 0 <= row < B:

@@ -53,6 +53,21 @@ def test_clipping_is_judged_by_its_properties(solution, message, capsys):
     assert message in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("solution", "message"),
+    [
+        (np.tanh, "right"),
+        (lambda x: np.exp(2 * min(x, 20)) - 1, "for tiny arguments"),
+        (lambda x: x, "for ordinary arguments"),
+        (lambda x: np.tanh(abs(x)), "for negative arguments"),
+        (lambda x: np.tanh(x) if abs(x) < 9 else np.float64("nan"), "for large arguments"),
+    ],
+)
+def test_tanh_is_judged_near_zero_and_far_from_it(solution, message, capsys):
+    assert check("stable tanh", solution) is (message == "right")
+    assert message in capsys.readouterr().out
+
+
 def test_unknown_exercises_are_named():
     with pytest.raises(InputError, match="name must be one of tanh layer"):
         check("lstm", clip)

@@ -69,6 +69,20 @@ def gru_mix(z, h_prev, n):
     return (1 - z) * h_prev + z * n
 
 
+def one_product(h, U):
+    """Y_t = H_t U^T for all steps: h (T, B, H), U (K, H) -> (T, B, K)."""
+    return h @ U.T
+
+
+def _judge_tanh(function):
+    for x, what in ((1e-9, "tiny"), (0.3, "ordinary"), (-0.3, "negative"), (1000.0, "large"), (-1000.0, "large")):
+        found = float(function(np.float64(x)))
+        truth = float(np.tanh(x))
+        if not abs(found - truth) <= 4e-16 * abs(truth):
+            return f"for {what} arguments: tanh({x:g}) is {truth!r}, yours is {found!r}"
+    return ""
+
+
 def _judge_clipping(function):
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(shape) for shape in ((3, 4), (5,))]
@@ -92,6 +106,8 @@ EXERCISES = {
     "softmax loss": Backward(softmax_loss, {"logits": (4, 3)}),
     "rnn step": Backward(
         rnn_step, {"x": (3, 4), "h_prev": (3, 2), "weight_ih": (2, 4), "weight_hh": (2, 2), "bias": (2,)}),
+    "one product for all steps": Backward(one_product, {"h": (4, 3, 2), "U": (5, 2)}),
+    "stable tanh": Property(_judge_tanh),
     "clip by global norm": Property(_judge_clipping),
     "lstm memory": Backward(lstm_memory, {"a": (3, 8), "c_prev": (3, 2)}),
     "gru mix": Backward(gru_mix, {"z": (3, 2), "h_prev": (3, 2), "n": (3, 2)}),

@@ -7,10 +7,12 @@ from minirnn.cells import Masks, Weights
 from minirnn.nn import composed
 
 
-def recurrence(cell, x, state, weights, masks=None, *, lengths=None, reverse=False, form=None, clip_step=None):
+def recurrence(cell, x, state, weights, masks=None, *, lengths=None, reverse=False, form=None, clip_step=None,
+               checkpoint_every=None):  # fmt: skip
     """A cell over a sequence: x (T, B, D), state Tensors (B, H), Weights of Tensors -> y (T, B, H), final state (B, H).
 
-    masks, lengths, reverse and form as in ``bptt.forward``, which raises the errors; clip_step as in ``bptt.backward``.
+    masks, lengths, reverse, form and checkpoint_every as in ``bptt.forward``, which raises the errors; clip_step as in
+    ``bptt.backward``.
     A second derivative runs the recurrence again with tape operations (without clip_step: a clipped gradient is no
     derivative of anything).
     """
@@ -18,7 +20,8 @@ def recurrence(cell, x, state, weights, masks=None, *, lengths=None, reverse=Fal
     x, state = lift(x), tuple(lift(s) for s in state)
     given = Weights(*(None if w is None else lift(w) for w in weights))
     arrays = Weights(*(None if w is None else w.value for w in given))
-    run = bptt.forward(cell, x.value, tuple(s.value for s in state), arrays, masks, lengths, reverse, form)
+    start = tuple(s.value for s in state)
+    run = bptt.forward(cell, x.value, start, arrays, masks, lengths, reverse, form, checkpoint_every)
     parents = (x, *state, *(w for w in given if w is not None))
 
     def vjp(dy, *dfinal):

@@ -36,13 +36,14 @@ class Recurrent(Module):
 
     Called as layer(x, state=None, lengths=None, rng=None) -> y, final state, as in PyTorch: x (T, B, D), or (B, T, D)
     with batch_first, or (T, D) without a batch; y (T, B, dirs * H); each state (layers * dirs, B, H), zeros if None.
+    checkpoint_every=k keeps only every k-th state for the backward pass and computes the rest again (``minirnn.bptt``).
     lengths (B,) ends each row at its own step: y is zero after it and the final state is the row's own.
     rng: a numpy Generator, or a function (purpose, layer) -> Generator, needed where a mask is drawn in training.
     Raises InputError or DtypeError for anything that does not fit.
     """
 
     def __init__(self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                 recurrent_dropout, rng, dtype, kernels, clip_step):  # fmt: skip
+                 recurrent_dropout, rng, dtype, kernels, clip_step, checkpoint_every):  # fmt: skip
         where = type(self).__name__
         self.cell, self.batch_first, self.bidirectional, self.bias = cell, batch_first, bool(bidirectional), bool(bias)
         self.input_size = check_size(where, "input_size", input_size)
@@ -50,7 +51,7 @@ class Recurrent(Module):
         self.num_layers = check_size(where, "num_layers", num_layers)
         self.dropout = check_rate(where, dropout)
         self.recurrent_dropout = as_recurrent_dropout(recurrent_dropout)
-        self.kernels, self.clip_step = kernels, clip_step
+        self.kernels, self.clip_step, self.checkpoint_every = kernels, clip_step, checkpoint_every
         rng = np.random.default_rng(rng)
         for layer in range(self.num_layers):
             inputs = self.input_size if layer == 0 else self.hidden_size * self.directions
@@ -91,6 +92,7 @@ class Recurrent(Module):
                 y, final = recurrence(
                     self.cell, x, state[place], self.weights(layer, reverse), masks, lengths=lengths,
                     reverse=bool(reverse), form=self.kernels, clip_step=self.clip_step,
+                    checkpoint_every=self.checkpoint_every,
                 )  # fmt: skip
                 outputs.append(y)
                 finals.append(final)
@@ -156,9 +158,10 @@ class RNN(Recurrent):
 
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
                  dropout=0.0, bidirectional=False, *, recurrent_dropout=None, rng=None, dtype=np.float32, kernels=None,
-                 clip_step=None):  # fmt: skip
+                 clip_step=None, checkpoint_every=None):  # fmt: skip
         super().__init__(cells.RNN(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,
-                         bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step)  # fmt: skip
+                         bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
+                         checkpoint_every)  # fmt: skip
 
 
 class LSTM(Recurrent):
@@ -169,9 +172,10 @@ class LSTM(Recurrent):
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
                  bidirectional=False, *, recurrent_dropout=None, forget_gate=True, activation="tanh", rng=None,
-                 dtype=np.float32, kernels=None, clip_step=None):  # fmt: skip
+                 dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):  # fmt: skip
         super().__init__(cells.LSTM(forget_gate, activation), input_size, hidden_size, num_layers, bias, batch_first,
-                         dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step)  # fmt: skip
+                         dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
+                         checkpoint_every)  # fmt: skip
 
 
 class GRU(Recurrent):
@@ -183,9 +187,10 @@ class GRU(Recurrent):
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
                  bidirectional=False, *, reset_after=False, convention=None, recurrent_dropout=None, rng=None,
-                 dtype=np.float32, kernels=None, clip_step=None):  # fmt: skip
+                 dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):  # fmt: skip
         super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, num_layers, bias, batch_first,
-                         dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step)  # fmt: skip
+                         dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
+                         checkpoint_every)  # fmt: skip
 
 
 class SingleStep(Module):

@@ -1,0 +1,144 @@
+"""``minirnn bench``: time workloads, alone or against other libraries, once their gradients agree."""
+
+import contextlib
+import importlib.util
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, arg
+
+from minirnn.bench import report, startup
+from minirnn.bench.interleave import Worker, compare, disagreement, peak_memory
+from minirnn.bench.workloads import GATES, Workload, catalogue
+from minirnn.errors import InputError, must_be
+from minirnn.files import write_atomically
+
+HELP = """Time minirnn, alone or side by side with PyTorch and JAX: the same work, one process a library, in turn.
+
+A line has each side's median and [quartiles] over rounds, how many times minirnn's time a rival takes (x), and the
+share of the machine's peak, a large matrix product measured in the same run. Exit status 1 when two sides' gradients
+differ: then nothing is compared.
+
+examples:
+  minirnn bench
+  minirnn bench --workloads 'lstm_|word-lm' --against torch,jax --torch-m
+  minirnn bench --workloads lstm_32 --against torch --json"""
+
+RIVALS = {"torch": "PyTorch", "jax": "JAX"}  # package -> its name
+SOURCES = {
+    "minirnn": "minirnn.bench.ours:make",
+    "kernels": "minirnn.bench.ours:make_kernels",
+    "peak": "minirnn.bench.ours:make",
+    "torch": "minirnn.bench.with_torch:make",
+    "torch-m": "minirnn.bench.with_torch:make",
+    "jax": "minirnn.bench.with_jax:make",
+}
+PRODUCT = {"N": 2048}  # large enough for every machine's peak
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``minirnn bench`` was asked."""
+
+    workloads: Annotated[str, arg(metavar="REGEX", help="which; names from --list")] = "."
+    against: Annotated[str, arg(metavar="torch,jax", help="rivals, which must be installed")] = ""
+    torch_m: Annotated[bool, arg(help="time PyTorch also with glibc told to keep freed memory")] = False
+    kernels: Annotated[bool, arg(help="time the recurrent kernels also without modules and tape")] = False
+    grid: Annotated[bool, arg(help="add layers with B in 1..128, H in 32..1024, T of 10 and 100")] = False
+    names: Annotated[bool, arg(name="list", help="print the names there are")] = False
+    dtype: Literal["float32", "float64"] = "float32"
+    threads: Annotated[int, arg(help="of every library")] = 2
+    rounds: Annotated[int, arg(help="in each, every library has its turn")] = 7
+    seconds: Annotated[float, arg(help="of one batch of one library")] = 0.4
+    patience: Annotated[float, arg(help="seconds a workload may wait for a quiet machine")] = 20.0
+    as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
+    save: Annotated[Path | None, arg(metavar="FILE", help="write the JSON here as well")] = None
+
+
+def main(argv):
+    """Run ``minirnn bench``; returns the exit status: 0 measured, 1 the gradients disagree, 2 bad input."""
+    options = tyro.cli(Options, args=argv, prog="minirnn bench", description=HELP, config=(FlagCreatePairsOff,))
+    known = catalogue(options.dtype, options.grid)
+    if options.names:
+        print("\n".join([*known, "start-up"]))
+        return 0
+    rivals = chosen_rivals(options)
+    for name in ("threads", "rounds", "seconds"):
+        if not getattr(options, name) > 0:
+            raise InputError(must_be("bench", f"--{name}", "above zero", getattr(options, name)))
+    chosen = [w for name, w in known.items() if re.search(options.workloads, name)]
+    start_up = re.search(options.workloads, "start-up") is not None
+    if not chosen and not start_up:
+        raise InputError(must_be("bench", "--workloads", "a pattern that matches a name", repr(options.workloads),
+                                 "see minirnn bench --list"))  # fmt: skip
+    result = {
+        "date": report.today(), "machine": report.machine([r for r in RIVALS if r in rivals]),
+        "load_before": report.load(),
+        "settings": {"dtype": options.dtype, "threads": options.threads, "rounds": options.rounds,
+                     "seconds": options.seconds, "against": rivals},
+        "workloads": {},
+    }  # fmt: skip
+    say = (lambda text: print(text, file=sys.stderr, flush=True)) if options.as_json else (
+        lambda text: print(text, flush=True))  # fmt: skip
+    refused = measure(chosen, rivals, options, result["workloads"], say)
+    if start_up and not refused:
+        result["start_up"] = startup.measure()
+        say("\n".join(report.startup_lines(result["start_up"])))
+    if refused:
+        return 1
+    text = json.dumps(result, indent=1) + "\n"
+    if options.as_json:
+        print(text, end="")
+    if options.save:
+        write_atomically(options.save, text.encode())
+    return 0
+
+
+def chosen_rivals(options):
+    """The sides besides minirnn, after looking that each is installed; InputError names what is not."""
+    asked = [name for name in options.against.split(",") if name]
+    for name in asked:
+        if name not in RIVALS:
+            raise InputError(must_be("bench", "--against", f"of {','.join(RIVALS)}", repr(name)))
+        if importlib.util.find_spec(name) is None:
+            raise InputError(must_be("bench", f"--against {name}", f"{RIVALS[name]}, installed", f"no package {name}",
+                                     f"pip install {name}, or leave it out"))  # fmt: skip
+    if options.torch_m and "torch" not in asked:
+        raise InputError(must_be("bench", "--torch-m", "given with --against torch", repr(options.against)))
+    return [side for name in asked for side in (name, *(["torch-m"] if name == "torch" and options.torch_m else []))]
+
+
+def measure(chosen, rivals, options, rows, say):
+    """Fill rows with every workload's result; True when one was refused."""
+    with contextlib.ExitStack() as stack:
+        workers = {}
+
+        def worker(side):
+            if side not in workers:
+                workers[side] = stack.enter_context(Worker(side, SOURCES[side], options.threads))
+            return workers[side]
+
+        for workload in chosen:
+            kernels = ["kernels"] if options.kernels and workload.kind in GATES else []
+            sides = ["minirnn", *kernels, *(r for r in rivals if r != "jax" or workload.kind != "tape")]
+            present = [worker(side) for side in sides]
+            differ = disagreement(present, workload) if len(present) > 1 else None
+            if differ is not None and not differ < workload.tolerance:
+                how = f"gradients of {', '.join(sides)} differ by {differ:.1e} of the largest entry"
+                print(f"bench: {workload.name}: {how}; nothing is compared", file=sys.stderr)
+                return True
+            turns, peak = [(side, workload) for side in present], None
+            if workload.flops:
+                turns.append((worker("peak"), Workload("product", "product", PRODUCT, options.dtype)))
+            seconds, others = compare(turns, options.rounds, options.seconds, options.patience)
+            if workload.flops:
+                peak = turns[-1][1].flops / min(seconds.pop("peak"))
+            memory = {side.name: peak_memory(side, workload) for side in present} if workload.kind == "lm" else None
+            rows[workload.name] = report.row(workload, seconds, differ, others, peak, memory)
+            say(report.line(workload.name, rows[workload.name]))
+    return False
