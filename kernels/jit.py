@@ -6,6 +6,7 @@ Numba and llvmlite, and of the CPU; an edit anywhere is a new folder. It is in t
 the sources, so that read-only and shared installs work.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -20,6 +21,11 @@ import llvmlite.binding
 import numba
 import numpy as np
 from numba import types
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
 
 # reassoc, nnan and ninf are left out: sums keep their order, NaN and infinity stay what they are
 OPTIONS = {"nogil": True, "fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
@@ -71,12 +77,24 @@ def cache_directory():
         return None
 
 
+@contextlib.contextmanager
+def _one_process_at_a_time(path):
+    """Others that want the same kernel wait here and then find it in the cache; without file locks they compile too."""
+    if fcntl is None:
+        yield
+        return
+    with open(path, "w") as file:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 class Kernel:
     """A function of (tid, nth, ...) for every thread of a team to call; ``kernel.on(dtype)`` is compiled."""
 
     def __init__(self, function, shapes):
         self.function, self.shapes = function, shapes
-        self.name = f"{function.__module__.rpartition('.')[2]} {function.__name__}"
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         self._lock, self._compiled = threading.Lock(), {}
 
     def signature(self, dtype):
@@ -113,10 +131,11 @@ class Kernel:
             finally:
                 numba.config.CACHE_DIR = before
         where = pathlib.Path(dispatcher.stats.cache_path)
-        if not any(where.glob(f"*{self.function.__name__}*.nbc")):
-            kept = f"kept for next time in {folder.parent}"
-            print(f"minirnn: compiling {self.name} for {dtype.name}, {kept}", file=sys.stderr)
-        dispatcher.compile(self.signature(dtype))
+        with _one_process_at_a_time(where / f"{self.name}.lock"):
+            if not any(where.glob(f"{self.name}-*.nbc")):
+                kept = f"kept for next time in {folder.parent}"
+                print(f"minirnn: compiling {self.name} for {dtype.name}, {kept}", file=sys.stderr)
+            dispatcher.compile(self.signature(dtype))
         dispatcher.disable_compile()
         return dispatcher
 
