@@ -77,6 +77,11 @@ def cache_directory():
         return None
 
 
+@functools.cache  # once per dtype
+def _announce(dtype, folder):
+    print(f"minirnn: compiling kernels for {dtype.name}, some seconds each; kept in {folder}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def _one_process_at_a_time(path):
     """Others that want the same kernel wait here and then find it in the cache; without file locks they compile too."""
@@ -133,8 +138,7 @@ class Kernel:
         where = pathlib.Path(dispatcher.stats.cache_path)
         with _one_process_at_a_time(where / f"{self.name}.lock"):
             if not any(where.glob(f"{self.name}-*.nbc")):
-                kept = f"kept for next time in {folder.parent}"
-                print(f"minirnn: compiling {self.name} for {dtype.name}, {kept}", file=sys.stderr)
+                _announce(dtype, folder.parent)
             dispatcher.compile(self.signature(dtype))
         dispatcher.disable_compile()
         return dispatcher
