@@ -55,6 +55,9 @@ class Options:
     threads: Annotated[int, arg(help="of every library")] = 2
     rounds: Annotated[int, arg(help="in each, every library has its turn")] = 7
     seconds: Annotated[float, arg(help="of one batch of one library")] = 0.4
+    clock: Annotated[
+        Literal["wall", "process"], arg(help="process: processor time, for a busy machine; with --threads 1 only")
+    ] = "wall"
     patience: Annotated[float, arg(help="seconds a workload may wait for a quiet machine")] = 20.0
     as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
     save: Annotated[Path | None, arg(metavar="FILE", help="write the JSON here as well")] = None
@@ -71,6 +74,9 @@ def main(argv):
     for name in ("threads", "rounds", "seconds"):
         if not getattr(options, name) > 0:
             raise InputError(must_be("bench", f"--{name}", "above zero", getattr(options, name)))
+    if options.clock == "process" and options.threads > 1:
+        cause = "threads that wait for each other use processor time too"
+        raise InputError(must_be("bench", "--clock process", "with --threads 1", f"--threads {options.threads}", cause))
     chosen = [w for name, w in known.items() if re.search(options.workloads, name)]
     start_up = re.search(options.workloads, "start-up") is not None
     if not chosen and not start_up:
@@ -80,7 +86,7 @@ def main(argv):
         "date": report.today(), "machine": report.machine([r for r in RIVALS if r in rivals]),
         "load_before": report.load(),
         "settings": {"dtype": options.dtype, "threads": options.threads, "rounds": options.rounds,
-                     "seconds": options.seconds, "against": rivals},
+                     "seconds": options.seconds, "clock": options.clock, "against": rivals},
         "workloads": {},
     }  # fmt: skip
     say = (lambda text: print(text, file=sys.stderr, flush=True)) if options.as_json else (
@@ -135,7 +141,7 @@ def measure(chosen, rivals, options, rows, say):
             turns, peak = [(side, workload) for side in present], None
             if workload.flops:
                 turns.append((worker("peak"), Workload("product", "product", PRODUCT, options.dtype)))
-            seconds, others = compare(turns, options.rounds, options.seconds, options.patience)
+            seconds, others = compare(turns, options.rounds, options.seconds, options.patience, options.clock)
             if workload.flops:
                 peak = turns[-1][1].flops / min(seconds.pop("peak"))
             memory = {side.name: peak_memory(side, workload) for side in present} if workload.kind == "lm" else None
