@@ -26,8 +26,8 @@ def table(results):
         f"library{', processor time' if settings['clock'] == 'process' else ''}; "
         + ", ".join(f"{name} {about[name]}" for name in ("torch", "jax", "numpy", "numba") if name in about)
         + ". A ratio is the rival's time over minirnn's: above 1 minirnn is faster. torch-m is PyTorch with glibc "
-        "told to keep freed memory. Layers (B, T, D, H) are forward and backward with every gradient, checked to agree before "
-        "anything is timed.",
+        "told to keep freed memory. Layers (B, T, D, H) are forward and backward with every gradient, checked to agree "
+        "before anything is timed.",
         "",
         report.markdown(result),
     ]
