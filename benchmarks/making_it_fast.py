@@ -2,8 +2,10 @@
 
     python benchmarks/making_it_fast.py
 
-The forms are those of the chapter: its cells tagged "measured" are run here. All use one thread, "threads" two; they
-take turns, each in a process of its own. Writes chapters/results/making_it_fast.json.
+The forms are those of the chapter: its cells tagged "measured" are run here. All use one thread and are measured in
+processor time, which other programs disturb little; they take turns, each in a process of its own. What several threads
+bring shows only in waiting time, on a machine with nothing else to do, and is measured by ``minirnn bench``. Writes
+chapters/results/making_it_fast.json.
 """
 
 import contextlib
@@ -23,9 +25,9 @@ ROOT = Path(__file__).parent.parent
 CHAPTER = ROOT / "chapters" / "02g_making_it_fast.ipynb"
 RESULT = ROOT / "chapters" / "results" / "making_it_fast.json"
 SIZES = [(1, 100, 128, 128), (8, 35, 256, 256), (32, 35, 256, 256), (64, 50, 512, 512)]  # B, T, D, H
-FORMS = ["loop", "hoisted", "fused gates", "own tanh", "packed", "threads"]
+FORMS = ["loop", "hoisted", "fused gates", "own tanh", "packed"]
 COPY = 1 << 28  # bytes, far more than any cache
-ROUNDS, SECONDS, PATIENCE = 5, 0.3, 10.0
+ROUNDS, SECONDS = 5, 0.2
 
 
 def forms():
@@ -35,7 +37,7 @@ def forms():
     for cell in cells:
         if "measured" in cell["metadata"].get("tags", []):
             exec(compile("".join(cell["source"]), CHAPTER.name, "exec"), names)
-    return {**names["FORMS"], "threads": names["packed"]}
+    return names["FORMS"]
 
 
 def maker(name):
@@ -53,7 +55,7 @@ def maker(name):
     return make
 
 
-make_loop, make_hoisted, make_fused_gates, make_own_tanh, make_packed, make_threads = map(maker, FORMS)
+make_loop, make_hoisted, make_fused_gates, make_own_tanh, make_packed = map(maker, FORMS)
 
 
 def make_copy(w):
@@ -69,11 +71,8 @@ def main():
     result = {"date": report.today(), "machine": report.machine([]), "load_before": report.load(), "sizes": {}}
     rates = []
     with contextlib.ExitStack() as stack:
-        start = lambda name, source, threads=1: stack.enter_context(Worker(name, source, threads, here))
-        workers = [
-            start(form, f"making_it_fast:make_{form.replace(' ', '_')}", 2 if form == "threads" else 1)
-            for form in FORMS
-        ]
+        start = lambda name, source: stack.enter_context(Worker(name, source, 1, here))
+        workers = [start(form, f"making_it_fast:make_{form.replace(' ', '_')}") for form in FORMS]
         peak, memory = start("peak", "minirnn.bench.ours:make"), start("copy", "making_it_fast:make_copy")
         for B, T, D, H in SIZES:
             w = layer("lstm", B, T, D, H)
@@ -82,7 +81,7 @@ def main():
                 print(f"{w.name}: gradients differ by {differ:.1e} of the largest entry; not measured", file=sys.stderr)
                 return 1
             turns = [*((worker, w) for worker in workers), (peak, product), (memory, copy)]
-            seconds, others = compare(turns, ROUNDS, SECONDS, PATIENCE)
+            seconds, others = compare(turns, ROUNDS, SECONDS, 0, "process")
             rates.append((product.flops / min(seconds.pop("peak")), 2 * COPY / min(seconds.pop("copy"))))
             medians = {form: float(f"{statistics.median(times):.4g}") for form, times in seconds.items()}
             result["sizes"][w.name.removeprefix("lstm_")] = {

@@ -1,8 +1,10 @@
 """The benchmark: it refuses what disagrees, names what is missing, and both sides do the same work. Nothing is timed
 here but for the form of the answer."""
 
+import importlib.util
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,7 +154,8 @@ def test_sides_that_agree_are_compared_and_the_json_says_so(twin, tmp_path, caps
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", result["date"])
     assert {"processor", "python", "numpy", "numba"} <= set(result["machine"])
     assert result["settings"] == {
-        "dtype": "float32", "threads": 2, "rounds": 2, "seconds": 0.01, "against": ["numpy"]}  # fmt: skip
+        "dtype": "float32", "threads": 2, "rounds": 2, "seconds": 0.01, "clock": "wall",
+        "against": ["numpy"]}  # fmt: skip
     row = result["workloads"]["tape-overhead"]
     assert row["unit"] == "us per operation" and row["gradients_differ_by"] == 0
     assert set(row["sides"]) == {"minirnn", "numpy"} and set(row["ratios"]) == {"numpy"}
@@ -186,6 +189,7 @@ def test_a_missing_rival_is_named(monkeypatch, capsys):
         (["--against", "theano"], "must be of torch,jax, got 'theano'"),
         (["--torch-m"], "--torch-m must be given with --against torch"),
         (["--workloads", "nothing"], "see minirnn bench --list"),
+        (["--clock", "process"], "--clock process must be with --threads 1, got --threads 2"),
         (["--rounds", "0"], "--rounds must be above zero, got 0"),
     ],
 )
@@ -219,3 +223,28 @@ def test_memory_is_measured_in_a_fresh_process():
 
 def test_start_up_is_timed_by_fresh_interpreters():
     assert 0 < startup.fresh([startup.IMPORT])
+
+
+ROOT = Path(__file__).parent.parent
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda p: p.stem)
+def test_committed_results_agree_with_themselves(path):
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert {"date", "machine", "load_before", "settings", "workloads"} <= set(result)
+    for name, row in result["workloads"].items():
+        assert row["gradients_differ_by"] < catalogue(result["settings"]["dtype"], grid=True)[name].tolerance
+        for rival, ratio in row["ratios"].items():
+            low, high = ratio["quartiles"]
+            assert low <= ratio["median"] <= high and rival in row["sides"]
+
+
+def test_the_readme_shows_the_committed_results():
+    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "benchmarks" / "readme_table.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = text.split(script.MARKS[0])[1].split(script.MARKS[1])[0]
+    assert shown.strip() == script.tables().strip()
+    assert re.search(r"Measured \d{4}-\d\d-\d\d", shown)

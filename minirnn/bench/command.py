@@ -55,9 +55,12 @@ class Options:
     threads: Annotated[int, arg(help="of every library")] = 2
     rounds: Annotated[int, arg(help="in each, every library has its turn")] = 7
     seconds: Annotated[float, arg(help="of one batch of one library")] = 0.4
+    clock: Annotated[
+        Literal["wall", "process"], arg(help="process: processor time, for a busy machine; with --threads 1 only")
+    ] = "wall"
     patience: Annotated[float, arg(help="seconds a workload may wait for a quiet machine")] = 20.0
     as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
-    save: Annotated[Path | None, arg(metavar="FILE", help="write the JSON here as well")] = None
+    save: Annotated[Path | None, arg(metavar="FILE", help="write the JSON here as well, after every workload")] = None
 
 
 def main(argv):
@@ -71,6 +74,9 @@ def main(argv):
     for name in ("threads", "rounds", "seconds"):
         if not getattr(options, name) > 0:
             raise InputError(must_be("bench", f"--{name}", "above zero", getattr(options, name)))
+    if options.clock == "process" and options.threads > 1:
+        cause = "threads that wait for each other use processor time too"
+        raise InputError(must_be("bench", "--clock process", "with --threads 1", f"--threads {options.threads}", cause))
     chosen = [w for name, w in known.items() if re.search(options.workloads, name)]
     start_up = re.search(options.workloads, "start-up") is not None
     if not chosen and not start_up:
@@ -80,23 +86,30 @@ def main(argv):
         "date": report.today(), "machine": report.machine([r for r in RIVALS if r in rivals]),
         "load_before": report.load(),
         "settings": {"dtype": options.dtype, "threads": options.threads, "rounds": options.rounds,
-                     "seconds": options.seconds, "against": rivals},
+                     "seconds": options.seconds, "clock": options.clock, "against": rivals},
         "workloads": {},
     }  # fmt: skip
     say = (lambda text: print(text, file=sys.stderr, flush=True)) if options.as_json else (
         lambda text: print(text, flush=True))  # fmt: skip
-    refused = measure(chosen, rivals, options, result["workloads"], say)
-    if start_up and not refused:
+    for name, row in measure(chosen, rivals, options):
+        if row is None:
+            return 1
+        result["workloads"][name] = row
+        say(report.line(name, row))
+        save(result, options)
+    if start_up:
         result["start_up"] = startup.measure()
         say("\n".join(report.startup_lines(result["start_up"])))
-    if refused:
-        return 1
-    text = json.dumps(result, indent=1) + "\n"
+        save(result, options)
     if options.as_json:
-        print(text, end="")
-    if options.save:
-        write_atomically(options.save, text.encode())
+        print(json.dumps(result, indent=1))
     return 0
+
+
+def save(result, options):
+    """Write what has been measured so far, if that was asked for: an interruption loses one workload at most."""
+    if options.save:
+        write_atomically(options.save, (json.dumps(result, indent=1) + "\n").encode())
 
 
 def chosen_rivals(options):
@@ -113,8 +126,8 @@ def chosen_rivals(options):
     return [side for name in asked for side in (name, *(["torch-m"] if name == "torch" and options.torch_m else []))]
 
 
-def measure(chosen, rivals, options, rows, say):
-    """Fill rows with every workload's result; True when one was refused."""
+def measure(chosen, rivals, options):
+    """Yield every workload's name and result; None instead of a result, and the end, when gradients disagree."""
     with contextlib.ExitStack() as stack:
         workers = {}
 
@@ -131,14 +144,13 @@ def measure(chosen, rivals, options, rows, say):
             if differ is not None and not differ < workload.tolerance:
                 how = f"gradients of {', '.join(sides)} differ by {differ:.1e} of the largest entry"
                 print(f"bench: {workload.name}: {how}; nothing is compared", file=sys.stderr)
-                return True
+                yield workload.name, None
+                return
             turns, peak = [(side, workload) for side in present], None
             if workload.flops:
                 turns.append((worker("peak"), Workload("product", "product", PRODUCT, options.dtype)))
-            seconds, others = compare(turns, options.rounds, options.seconds, options.patience)
+            seconds, others = compare(turns, options.rounds, options.seconds, options.patience, options.clock)
             if workload.flops:
                 peak = turns[-1][1].flops / min(seconds.pop("peak"))
             memory = {side.name: peak_memory(side, workload) for side in present} if workload.kind == "lm" else None
-            rows[workload.name] = report.row(workload, seconds, differ, others, peak, memory)
-            say(report.line(workload.name, rows[workload.name]))
-    return False
+            yield workload.name, report.row(workload, seconds, differ, others, peak, memory)

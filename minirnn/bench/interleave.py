@@ -112,29 +112,31 @@ def _relative(truth, other):
     return relative if np.isfinite(relative) else float("inf")  # max() would pass over a NaN
 
 
-def batch(worker, workload, seconds):
+def batch(worker, workload, seconds, clock):
     """(median duration, share of all processors that other processes took meanwhile, None where unknown)."""
     time.sleep(REST)
     start, used, total = time.perf_counter(), worker.seconds_used(), machine_seconds()
-    median = statistics.median(worker.ask(workload=workload.as_json(), seconds=seconds)["seconds"])
+    answer = worker.ask(workload=workload.as_json(), seconds=seconds, clock=clock)
+    median = statistics.median(answer["seconds"])
     if used is None or total is None:
         return median, None
     others = (machine_seconds() - total) - (worker.seconds_used() - used)
     return median, max(0.0, others / (time.perf_counter() - start) / os.cpu_count())
 
 
-def compare(turns, rounds, seconds, patience):
+def compare(turns, rounds, seconds, patience, clock="wall"):
     """Interleaved rounds of (worker, workload) pairs -> ({worker: seconds of every round}, share others took or None).
 
-    A batch that others disturbed is repeated while ``patience`` seconds last, and its least disturbed try counts.
+    ``clock`` "process" counts processor time instead of waiting time: little disturbed by others, but wrong for several
+    threads. A batch that others disturbed is repeated while ``patience`` seconds last; its least disturbed try counts.
     """
     medians, disturbed = {worker.name: [] for worker, _ in turns}, []
     end = time.perf_counter() + patience
     for _ in range(rounds):
         for worker, workload in turns:
-            best = batch(worker, workload, seconds)
+            best = batch(worker, workload, seconds, clock)
             while best[1] is not None and best[1] > QUIET and time.perf_counter() < end:
-                best = min(best, batch(worker, workload, seconds), key=lambda tried: tried[1])
+                best = min(best, batch(worker, workload, seconds, clock), key=lambda tried: tried[1])
             medians[worker.name].append(best[0])
             disturbed += [best[1]] if best[1] is not None else []
     return medians, statistics.median(disturbed) if disturbed else None

@@ -50,7 +50,7 @@ def main(argv):
                 step()
             warm = True
             _, _, pieces = workload.unit
-            durations = timed(step, request["seconds"], CLOCKS[workload.clock])
+            durations = timed(step, request["seconds"], CLOCKS[workload.clock or request["clock"]])
             answer = {"seconds": [duration / pieces for duration in durations]}
         print(json.dumps(answer), file=answers, flush=True)
 
