@@ -163,6 +163,26 @@ def test_the_vanilla_rnn_takes_ours_as_dropout_of_the_returning_state():
         nn.RNN(4, 5, rng=0, dtype=np.float64, recurrent_dropout=("moon", 0.5))(x, rng=Streams(1))
 
 
+def test_the_vanilla_rnn_multiplies_ours_and_gal_into_one_mask():
+    layer = nn.RNN(4, 5, rng=0, recurrent_dropout=nn.RecurrentDropout(None, {"ours": 0.5, "gal": 0.5}))
+    masks = layer._masks(Tensor(np.zeros((60, 4, 4), np.float32)), 0, lambda *name: np.random.default_rng(0))
+    assert masks.ours is None and abs(masks.gal.mean() - 0.25) < 0.05  # kept by both
+
+
+def test_every_layer_and_direction_draws_its_own_masks():
+    asked = []
+    layer = nn.GRU(3, 4, 2, bidirectional=True, dropout=0.5, rng=0, recurrent_dropout=("ours", 0.5))
+    layer(Tensor(x32), rng=lambda *name: asked.append(name) or np.random.default_rng(len(asked)))
+    assert asked == [("recurrent", 0), ("recurrent", 1), ("between", 0), ("recurrent", 2), ("recurrent", 3)]
+
+
+def test_dropout_divides_what_it_keeps_and_spares_the_last_layer():
+    kept = nn.Dropout(0.75, rng=np.random.default_rng(0))(Tensor(np.ones((40, 50)))).value
+    assert set(np.unique(kept)) == {0.0, 4.0} and abs(kept.mean() - 1) < 0.15
+    layer = nn.LSTM(3, 4, dropout=0.5, rng=0)  # one layer: there is nothing between layers
+    np.testing.assert_array_equal(layer(x32)[0].value, layer.eval()(x32)[0].value)
+
+
 def test_clip_step_limits_the_gradient_that_travels_back():
     x = Tensor(normal(30, 2, 3), True)
     free, held = (nn.RNN(3, 4, nonlinearity="identity", rng=0, dtype=np.float64, clip_step=c) for c in (None, 0.1))
@@ -297,9 +317,16 @@ x32 = np.zeros((4, 2, 3), np.float32)
         (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5, "daily")), InputError, "sampling must be"),
         (lambda: nn.LSTM(3, 4, recurrent_dropout=0.5), InputError, "recurrent_dropout: value must be"),
         (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5))(x32), InputError, "rng must be .* pass rng="),
+        (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5))(x32, rng=3), InputError, "numpy Generator, got 3"),
+        (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5, "per_step", "test", 1)), InputError, "tuple or dict of"),
+        (lambda: nn.LSTM(3, 4, recurrent_dropout={"schema": "ours"}), InputError, "scheme, rate, sampling, scaling"),
+        (lambda: nn.LSTM(3, 4, clip_step=-1), InputError, "LSTM: clip_step must be a positive number, got -1"),
+        (lambda: nn.LSTM(3, 4)(x32, lengths=[[1], [1, 2]]), InputError, r"lengths must be \(B,\) = \(2,\), got"),
+        (lambda: nn.LSTM(3, 4).load_state_dict(None), InputError, "a dict {name: array}, got NoneType"),
         (lambda: nn.LSTM(3, 4, kernels="quick")(x32), InputError, "'explicit' or 'fused', got 'quick'"),
         (lambda: nn.Linear(3, 4)(x32[..., :2]), InputError, r"x must be \(..., in\) = \(..., 3\)"),
         (lambda: nn.Dropout(0.5)(Tensor(x32)), InputError, "rng must be a numpy Generator in training"),
+        (lambda: nn.Dropout(0.5)(Tensor(x32), rng=0), InputError, "rng must be a numpy Generator, got 0"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0, 3])), InputError, r"targets must be in .* = \[0, 3\)"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0.0, 1])), DtypeError, "targets must be an integer array"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0])), InputError, "targets must be logits' shape without V"),

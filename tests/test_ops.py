@@ -191,6 +191,18 @@ def test_ties_share_or_go_to_the_first():
     np.testing.assert_array_equal(grad(first.sum(), zero)[0].value, [0, 0, 0])
 
 
+def test_derivatives_where_they_are_a_choice():
+    x = Tensor(np.array([-0.5, 0.0, 0.5, 0.6]), True)
+    np.testing.assert_array_equal(grad(ops.clip(x, -0.5, 0.5).sum(), x)[0].value, [1, 1, 1, 0])
+    y = Tensor(np.array([2.0, 3.0]), True)
+    np.testing.assert_array_equal(grad(ops.power(Tensor(np.zeros(2)), y).sum(), y)[0].value, [0, 0])
+
+
+def test_causal_convolution_looks_back_and_not_ahead():
+    x, w = Tensor(np.arange(1.0, 6).reshape(1, 1, 5)), Tensor(np.array([[[100.0, 10, 1]]]))
+    np.testing.assert_array_equal(ops.conv1d(x, w, padding="causal").value[0, 0], [1, 12, 123, 234, 345])
+
+
 def test_negative_and_positive_names_of_one_row_add_up():
     x = Tensor(np.zeros((5, 2)), True)
     rows = np.array([-1, 4] * 50)
