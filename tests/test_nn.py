@@ -151,6 +151,7 @@ def test_masks_have_the_right_shape_frequency_and_constancy():
     kept = float((masks.ours > 0).mean())
     assert abs(kept - 0.75) < 4 * np.sqrt(0.75 * 0.25 / masks.ours.size)
     assert not np.array_equal(masks.ours[0], masks.ours[1])
+    assert nn.RecurrentDropout("gal", 0.25).masks(None, 50, 40, 30, like, False).gal == 0.75
     rows = nn.RecurrentDropout("moon", 0.5, "per_sequence").masks(np.random.default_rng(0), 50, 40, 30, like, True).moon
     assert rows.shape == (40, 30) and not np.array_equal(rows[0], rows[1])
 
@@ -238,6 +239,9 @@ def test_state_dict_errors_name_everything_and_change_nothing():
     text = str(caught.value)
     assert "missing 'bias_hh_l0' (16,)" in text and "unexpected 'extra'" in text
     assert "'weight_ih_l0' must be (16, 3), got (3, 16); is it transposed?" in text
+    for half in (state["bias_hh_l0"].astype(np.float16), [[1.0], [1.0, 2.0]]):
+        with pytest.raises(InputError, match="'bias_hh_l0' must"):
+            layer.load_state_dict({**state, "weight_hh_l0": state["weight_hh_l0"] + 1, "bias_hh_l0": half})
     assert all(np.array_equal(before[k], v) for k, v in layer.state_dict().items())
     layer.load_state_dict({k: v.astype(np.float64) for k, v in state.items()})
     assert layer.weight_ih_l0.dtype == np.float32
@@ -264,6 +268,8 @@ def test_initialisers_have_their_properties():
         q = nn.init.orthogonal(rng, shape, dtype=np.float64)
         small = q.T @ q if shape[0] >= shape[1] else q @ q.T
         np.testing.assert_allclose(small, np.eye(min(shape)), atol=1e-12)
+    corners = [nn.init.orthogonal(rng, (3, 3))[0, 0] for _ in range(40)]
+    assert min(corners) < 0 < max(corners)  # any direction is as likely, as a bare QR factorisation's is not
     bound = np.sqrt(6 / (300 + 200))
     w = nn.init.glorot_uniform(rng, (300, 200))
     assert np.abs(w).max() <= bound and np.abs(w).max() > 0.99 * bound and w.dtype == np.float32
@@ -288,6 +294,7 @@ def test_language_model_carries_its_state_and_starts_near_uniform():
     np.testing.assert_allclose(np.concatenate(parts), whole.value, rtol=1e-12)
     assert nn.cross_entropy(whole, tokens).item() == pytest.approx(np.log(20), rel=0.02)
     assert max(np.abs(p.value).max() for p in model.parameters()) <= 0.05
+    assert LanguageModel(9, 3, 4, layers=2, forward_dropout=(0.2, 0.5)).recurrent.dropout == 0.5
     model.train()
     first, second = (model(tokens, rng=Streams(0, 3))[0].value for _ in range(2))
     np.testing.assert_array_equal(first, second)
