@@ -36,7 +36,10 @@ def check_lengths(where, lengths, T, B):
     """Integers (B,), each in 1..T, in any order, as a NumPy array; None stays None."""
     if lengths is None:
         return None
-    lengths = to_cpu(lengths) if hasattr(lengths, "dtype") else np.asarray(lengths)
+    try:
+        lengths = to_cpu(lengths) if hasattr(lengths, "dtype") else np.asarray(lengths)
+    except ValueError:  # nested lists of different lengths
+        raise InputError(must_be(where, "lengths", f"(B,) = ({B},)", repr(lengths))) from None
     if lengths.dtype.kind not in "iu":
         raise DtypeError(must_be(where, "lengths", "integers", lengths.dtype, "use lengths.astype(int)"))
     check_shape(where, "lengths", lengths, "(B,)", (B,), "one length for each row of the batch")

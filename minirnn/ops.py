@@ -37,7 +37,7 @@ from minirnn.autograd.conv import (
     unfold,
 )
 from minirnn.autograd.index import embedding, gather, getitem, scatter
-from minirnn.autograd.linear import dot, einsum, linear, matmul, norm
+from minirnn.autograd.linear import dot, einsum, linear, matmul
 from minirnn.autograd.nonlinear import (
     dropout,
     leaky_relu,
@@ -49,7 +49,7 @@ from minirnn.autograd.nonlinear import (
     softplus,
     tanh,
 )
-from minirnn.autograd.reduce import cumsum, max, mean, min, prod, sum, var
+from minirnn.autograd.reduce import cumsum, max, mean, min, norm, prod, sum, var
 from minirnn.autograd.shape import (
     concatenate,
     flip,

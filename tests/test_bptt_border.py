@@ -41,6 +41,7 @@ BAD = {
     "no weights": ({"weights": WEIGHTS._replace(weight_hh=None)}, DtypeError, "weight_hh must be an array"),
     "bias shape": ({"weights": WEIGHTS._replace(bias_ih=np.ones(3))}, InputError, r"bias_ih must be \(4H,\) = \(8,\)"),
     "mask shape": ({"masks": Masks(gal=np.ones((B, D)))}, InputError, r"mask gal must be \(T, B, H\) = \(4, 3, 2\)"),
+    "mask of more steps": ({"masks": Masks(gal=np.ones((T + 1, B, H)))}, InputError, r"got \(5, 3, 2\)"),
     "mask boolean": ({"masks": Masks(ours=np.ones((B, H), bool))}, DtypeError, "mask ours must be float64 like x"),
     "lengths 0": ({"lengths": np.array([4, 0, 2])}, InputError, r"lengths must be in 1..T = 1..4, got 0"),
     "lengths long": ({"lengths": [4, 5, 2]}, InputError, "got 5"),
@@ -94,6 +95,16 @@ def test_unknown_form_in_the_environment_is_refused(monkeypatch):
 def test_unsorted_lengths_and_lists_are_fine():
     run = bptt.forward(GRU(), **good(GRU(), lengths=[1, 4, 2]))
     np.testing.assert_array_equal(run.lengths, [1, 4, 2])
+    small = bptt.forward(GRU(), **good(GRU(), lengths=np.array([1, 4, 2], np.uint8)), reverse=True, form="fused")
+    same = bptt.forward(GRU(), **good(GRU(), lengths=[1, 4, 2]), reverse=True, form="explicit")
+    np.testing.assert_allclose(small.y, same.y, rtol=1e-12)
+
+
+def test_an_lstm_with_relu_has_no_kernel():
+    cell = LSTM(activation="relu")
+    assert bptt.forward(cell, **good(cell)).form == "explicit"
+    with pytest.raises(InputError, match="the LSTM kernel's activation is tanh"):
+        bptt.forward(cell, **good(cell, form="fused"))
 
 
 def test_fused_is_refused_where_no_kernel_fits():

@@ -18,7 +18,10 @@ def test_gates_move_as_blocks_and_come_back():
     assert all(np.array_equal(a, b) for a, b in zip(back[:3], w[:3]))
 
 
-@pytest.mark.parametrize(("given", "wanted", "message"), [("ifgo", "ifg", "letters of"), ("rzn", "nzr", "3 stacked")])
+@pytest.mark.parametrize(
+    ("given", "wanted", "message"),
+    [("ifgo", "ifg", "letters of"), ("rzn", "nzr", "3 stacked"), ("iigo", "goii", "letters of")],
+)
 def test_orders_that_do_not_fit_are_refused(given, wanted, message):
     with pytest.raises(InputError, match=message):
         reordered(Weights(np.ones((8, 3)), np.ones((8, 2))), given, wanted)

@@ -140,6 +140,8 @@ def test_a_wrong_fused_gradient_would_be_diagnosed():
 
 
 def test_names_find_cases_by_kind_and_first_word():
+    assert [case.name for case in suite.named("norm")] == ["norm", "norm of all"]
+    assert [case.name for case in suite.named("norm of all")] == ["norm of all"]
     kinds = lambda name: {(case.kind, case.name) for case in suite.named(name)}
     assert kinds("tanh") == {("op", "tanh")}
     assert kinds("lstm") == {("cell", "LSTM")}

@@ -151,6 +151,7 @@ def test_masks_have_the_right_shape_frequency_and_constancy():
     kept = float((masks.ours > 0).mean())
     assert abs(kept - 0.75) < 4 * np.sqrt(0.75 * 0.25 / masks.ours.size)
     assert not np.array_equal(masks.ours[0], masks.ours[1])
+    assert nn.RecurrentDropout("gal", 0.25).masks(None, 50, 40, 30, like, False).gal == 0.75
     rows = nn.RecurrentDropout("moon", 0.5, "per_sequence").masks(np.random.default_rng(0), 50, 40, 30, like, True).moon
     assert rows.shape == (40, 30) and not np.array_equal(rows[0], rows[1])
 
@@ -161,6 +162,26 @@ def test_the_vanilla_rnn_takes_ours_as_dropout_of_the_returning_state():
     np.testing.assert_array_equal(ours(x, rng=Streams(1))[0].value, gal(x, rng=Streams(1))[0].value)
     with pytest.raises(InputError, match="gal only"):
         nn.RNN(4, 5, rng=0, dtype=np.float64, recurrent_dropout=("moon", 0.5))(x, rng=Streams(1))
+
+
+def test_the_vanilla_rnn_multiplies_ours_and_gal_into_one_mask():
+    layer = nn.RNN(4, 5, rng=0, recurrent_dropout=nn.RecurrentDropout(None, {"ours": 0.5, "gal": 0.5}))
+    masks = layer._masks(Tensor(np.zeros((60, 4, 4), np.float32)), 0, lambda *name: np.random.default_rng(0))
+    assert masks.ours is None and abs(masks.gal.mean() - 0.25) < 0.05  # kept by both
+
+
+def test_every_layer_and_direction_draws_its_own_masks():
+    asked = []
+    layer = nn.GRU(3, 4, 2, bidirectional=True, dropout=0.5, rng=0, recurrent_dropout=("ours", 0.5))
+    layer(Tensor(x32), rng=lambda *name: asked.append(name) or np.random.default_rng(len(asked)))
+    assert asked == [("recurrent", 0), ("recurrent", 1), ("between", 0), ("recurrent", 2), ("recurrent", 3)]
+
+
+def test_dropout_divides_what_it_keeps_and_spares_the_last_layer():
+    kept = nn.Dropout(0.75, rng=np.random.default_rng(0))(Tensor(np.ones((40, 50)))).value
+    assert set(np.unique(kept)) == {0.0, 4.0} and abs(kept.mean() - 1) < 0.15
+    layer = nn.LSTM(3, 4, dropout=0.5, rng=0)  # one layer: there is nothing between layers
+    np.testing.assert_array_equal(layer(x32)[0].value, layer.eval()(x32)[0].value)
 
 
 def test_clip_step_limits_the_gradient_that_travels_back():
@@ -218,6 +239,9 @@ def test_state_dict_errors_name_everything_and_change_nothing():
     text = str(caught.value)
     assert "missing 'bias_hh_l0' (16,)" in text and "unexpected 'extra'" in text
     assert "'weight_ih_l0' must be (16, 3), got (3, 16); is it transposed?" in text
+    for half in (state["bias_hh_l0"].astype(np.float16), [[1.0], [1.0, 2.0]]):
+        with pytest.raises(InputError, match="'bias_hh_l0' must"):
+            layer.load_state_dict({**state, "weight_hh_l0": state["weight_hh_l0"] + 1, "bias_hh_l0": half})
     assert all(np.array_equal(before[k], v) for k, v in layer.state_dict().items())
     layer.load_state_dict({k: v.astype(np.float64) for k, v in state.items()})
     assert layer.weight_ih_l0.dtype == np.float32
@@ -244,6 +268,8 @@ def test_initialisers_have_their_properties():
         q = nn.init.orthogonal(rng, shape, dtype=np.float64)
         small = q.T @ q if shape[0] >= shape[1] else q @ q.T
         np.testing.assert_allclose(small, np.eye(min(shape)), atol=1e-12)
+    corners = [nn.init.orthogonal(rng, (3, 3))[0, 0] for _ in range(40)]
+    assert min(corners) < 0 < max(corners)  # any direction is as likely, as a bare QR factorisation's is not
     bound = np.sqrt(6 / (300 + 200))
     w = nn.init.glorot_uniform(rng, (300, 200))
     assert np.abs(w).max() <= bound and np.abs(w).max() > 0.99 * bound and w.dtype == np.float32
@@ -268,6 +294,7 @@ def test_language_model_carries_its_state_and_starts_near_uniform():
     np.testing.assert_allclose(np.concatenate(parts), whole.value, rtol=1e-12)
     assert nn.cross_entropy(whole, tokens).item() == pytest.approx(np.log(20), rel=0.02)
     assert max(np.abs(p.value).max() for p in model.parameters()) <= 0.05
+    assert LanguageModel(9, 3, 4, layers=2, forward_dropout=(0.2, 0.5)).recurrent.dropout == 0.5
     model.train()
     first, second = (model(tokens, rng=Streams(0, 3))[0].value for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -297,9 +324,16 @@ x32 = np.zeros((4, 2, 3), np.float32)
         (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5, "daily")), InputError, "sampling must be"),
         (lambda: nn.LSTM(3, 4, recurrent_dropout=0.5), InputError, "recurrent_dropout: value must be"),
         (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5))(x32), InputError, "rng must be .* pass rng="),
+        (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5))(x32, rng=3), InputError, "numpy Generator, got 3"),
+        (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5, "per_step", "test", 1)), InputError, "tuple or dict of"),
+        (lambda: nn.LSTM(3, 4, recurrent_dropout={"schema": "ours"}), InputError, "scheme, rate, sampling, scaling"),
+        (lambda: nn.LSTM(3, 4, clip_step=-1), InputError, "LSTM: clip_step must be a positive number, got -1"),
+        (lambda: nn.LSTM(3, 4)(x32, lengths=[[1], [1, 2]]), InputError, r"lengths must be \(B,\) = \(2,\), got"),
+        (lambda: nn.LSTM(3, 4).load_state_dict(None), InputError, "a dict {name: array}, got NoneType"),
         (lambda: nn.LSTM(3, 4, kernels="quick")(x32), InputError, "'explicit' or 'fused', got 'quick'"),
         (lambda: nn.Linear(3, 4)(x32[..., :2]), InputError, r"x must be \(..., in\) = \(..., 3\)"),
         (lambda: nn.Dropout(0.5)(Tensor(x32)), InputError, "rng must be a numpy Generator in training"),
+        (lambda: nn.Dropout(0.5)(Tensor(x32), rng=0), InputError, "rng must be a numpy Generator, got 0"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0, 3])), InputError, r"targets must be in .* = \[0, 3\)"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0.0, 1])), DtypeError, "targets must be an integer array"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0])), InputError, "targets must be logits' shape without V"),

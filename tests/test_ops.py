@@ -60,6 +60,7 @@ CASES = {
     "einsum of three": (lambda a, b, c: ops.einsum("i,ij,j->", a, b, c), normal(2), normal(2, 3), normal(3)),
     "einsum sum": (lambda x: ops.einsum("ij->j", x), normal(2, 3)),
     "norm": (lambda x: ops.norm(x, 1), normal(3, 4)),
+    "norm kept": (lambda x: ops.norm(x, (0, 2), True), normal(2, 3, 4)),
     "norm of all": (ops.norm, normal(3, 4)),
     "dot": (ops.dot, normal(3), normal(3)),
     "sum": (lambda x: ops.sum(x, (0, 2)), normal(2, 3, 4)),
@@ -81,7 +82,8 @@ CASES = {
     "split": (lambda x: ops.split(x, [1, 2], 1)[1] * ops.split(x, [2, 1], 1)[0], normal(2, 3)),
     "pad": (lambda x: ops.pad(x, ((1, 0), (0, 2))), normal(2, 3)),
     "flip": (lambda x: ops.flip(x, 0), normal(2, 3)),
-    "roll": (lambda x: ops.roll(x, 1, 1), normal(2, 3)),
+    "roll": (lambda x: ops.roll(x, (1, -2), (1, 0)), normal(3, 4)),
+    "roll through rows": (lambda x: ops.roll(x, 4), normal(2, 3)),
     "index": (lambda x: x[1:, 0], normal(3, 2)),
     "index repeated": (lambda x: x[np.array([0, 0, 1]), 1:], normal(2, 3)),
     "index boolean": (lambda x: x[np.array([[True, False, True], [False, True, True]])], normal(2, 3)),
@@ -163,6 +165,9 @@ def test_values_against_numpy():
     np.testing.assert_array_equal(ops.sign(x).value, np.sign(a))
     np.testing.assert_allclose(ops.softplus(x).value, np.log1p(np.exp(a)))
     np.testing.assert_allclose(x.clip(-1, 1).cumsum(1).value, a.clip(-1, 1).cumsum(1))
+    np.testing.assert_array_equal(ops.roll(x, (1, -2), (0, 1)).value, np.roll(a, (1, -2), (0, 1)))
+    np.testing.assert_array_equal(ops.roll(x, 2).value, np.roll(a, 2))
+    np.testing.assert_allclose(ops.norm(x, 1, True).value, np.linalg.norm(a, axis=1, keepdims=True))
     assert ops.sum(x).shape == () and x.norm().item() == pytest.approx(np.sqrt((a**2).sum()))
 
 
@@ -170,6 +175,7 @@ def test_saturated_and_infinite_arguments_stay_right():
     big = Tensor(np.array([-1e4, 0.0, 1e4]))
     np.testing.assert_array_equal(ops.sigmoid(big).value, [0.0, 0.5, 1.0])
     np.testing.assert_array_equal(ops.softplus(big).value, [0.0, np.log(2), 1e4])
+    np.testing.assert_allclose(ops.softplus(Tensor(np.array([-40.0, 40.0]))).value, [np.exp(-40), 40.0], rtol=1e-15)
     np.testing.assert_allclose(ops.log_softmax(big).value, [-2e4, -1e4, 0.0])
     assert ops.logsumexp(Tensor(np.array([-np.inf, -np.inf]))).item() == -np.inf
     assert np.isnan(ops.maximum(Tensor(np.array([np.nan])), 1.0).value[0])
@@ -180,6 +186,21 @@ def test_ties_share_or_go_to_the_first():
     np.testing.assert_array_equal(grad(ops.max(x), x)[0].value, [1, 0, 0])
     np.testing.assert_array_equal(grad(ops.maximum(x, 2.0).sum(), x)[0].value, [0.5, 0.5, 0])
     np.testing.assert_array_equal(grad(ops.norm(x * 0.0), x)[0].value, [0, 0, 0])
+    zero = Tensor(np.zeros(3), True)
+    (first,) = grad(ops.norm(zero), zero, create_graph=True)
+    np.testing.assert_array_equal(grad(first.sum(), zero)[0].value, [0, 0, 0])
+
+
+def test_derivatives_where_they_are_a_choice():
+    x = Tensor(np.array([-0.5, 0.0, 0.5, 0.6]), True)
+    np.testing.assert_array_equal(grad(ops.clip(x, -0.5, 0.5).sum(), x)[0].value, [1, 1, 1, 0])
+    y = Tensor(np.array([2.0, 3.0]), True)
+    np.testing.assert_array_equal(grad(ops.power(Tensor(np.zeros(2)), y).sum(), y)[0].value, [0, 0])
+
+
+def test_causal_convolution_looks_back_and_not_ahead():
+    x, w = Tensor(np.arange(1.0, 6).reshape(1, 1, 5)), Tensor(np.array([[[100.0, 10, 1]]]))
+    np.testing.assert_array_equal(ops.conv1d(x, w, padding="causal").value[0, 0], [1, 12, 123, 234, 345])
 
 
 def test_negative_and_positive_names_of_one_row_add_up():

@@ -52,7 +52,7 @@ def _scattered(a, index, shape):
 def gather(x, index, axis=-1):
     """Entry ``index`` along an axis, one for each place: x (..., N, ...), index (..., K, ...) ints -> index's shape."""
     x, index = lift(x), _plain(index)
-    xp, axis = xp_of(x.value), axis % x.ndim
+    xp = xp_of(x.value)
     if index.ndim != x.ndim:
         raise InputError(must_be("gather", "index", f"an array with {x.ndim} axes, as x", f"{index.ndim} axes"))
     full = [xp.arange(n).reshape([-1 if k == j else 1 for j in range(x.ndim)]) for k, n in enumerate(index.shape)]

@@ -1,11 +1,11 @@
 """Matrix products and what is made of them."""
 
 from minirnn.array import xp_of
-from minirnn.autograd.arithmetic import expand, sum_to, where
+from minirnn.autograd.arithmetic import expand, sum_to
 from minirnn.autograd.compiled import product
 from minirnn.autograd.reduce import sum
 from minirnn.autograd.shape import reshape, swapaxes, transpose
-from minirnn.autograd.tape import lift, output_again, pair, record
+from minirnn.autograd.tape import lift, pair, record
 from minirnn.errors import InputError, must_be
 
 
@@ -97,22 +97,6 @@ def einsum(subscripts, *operands):
         ",".join(ins) + "->" + out, *(x.value for x in operands), optimize=len(ins) > 2
     )
     return record("einsum", value, operands, vjp)
-
-
-def norm(x, axis=None, keepdims=False):
-    """Euclidean length over axes (None: all entries); derivative 0 at the zero vector."""
-    x = lift(x)
-    xp = xp_of(x.value)
-    value = xp.sqrt((x.value * x.value).sum(axis=axis, keepdims=True))
-    shaped = value if keepdims else value.squeeze(axis) if axis is not None else value.reshape(())
-
-    def vjp(dy):
-        n = output_again(value, norm, x, axis, True)
-        zero = n.value == 0
-        unit = where(zero, 0.0, x / where(zero, 1.0, n))
-        return (reshape(dy, value.shape) * unit,)
-
-    return record("norm", shaped, (x,), vjp)
 
 
 def dot(x, y):

@@ -53,9 +53,10 @@ def leaky_relu(x, slope=0.01):
 
 
 def softplus(x):
-    """log(1 + e^x), without overflow."""
+    """log(1 + e^x), a smooth relu that neither overflows nor loses small values; its derivative is sigmoid(x)."""
     x = lift(x)
-    return record("softplus", xp_of(x.value).logaddexp(x.value, x.dtype.type(0)), (x,), lambda dy: (dy * sigmoid(x),))
+    value = xp_of(x.value).logaddexp(x.value, x.dtype.type(0))
+    return record("softplus", value, (x,), lambda dy: (dy * sigmoid(x),))
 
 
 def _softmax_array(a, axis):

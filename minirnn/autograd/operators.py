@@ -30,9 +30,8 @@ Tensor.T = property(shape.transpose)
 for _room, _names in {
     arithmetic: ("expand", "astype", "exp", "log", "sqrt", "clip"),
     nonlinear: ("tanh", "sigmoid", "relu"),
-    reduce: ("sum", "mean", "max", "min", "var", "prod", "cumsum"),
+    reduce: ("sum", "mean", "max", "min", "var", "prod", "norm", "cumsum"),
     shape: ("reshape", "transpose", "swapaxes", "squeeze", "unsqueeze"),
-    linear: ("norm",),
 }.items():
     for _name in _names:
         setattr(Tensor, _name, getattr(_room, _name))

@@ -5,7 +5,7 @@ from math import prod as product
 from minirnn.array import xp_of
 from minirnn.autograd.arithmetic import expand, where
 from minirnn.autograd.shape import flip, reshape
-from minirnn.autograd.tape import lift, record
+from minirnn.autograd.tape import lift, output_again, record
 from minirnn.errors import InputError, must_be
 
 
@@ -100,6 +100,20 @@ def prod(x, axis=-1, keepdims=False):
         return (reshape(dy, kept) * prod(others, axis + 1),)
 
     return record("prod", x.value.prod(axis=axis, keepdims=keepdims), (x,), vjp)
+
+
+def norm(x, axis=None, keepdims=False):
+    """Euclidean norm over axes; where it is 0, its derivatives are given as 0."""
+    x = lift(x)
+    kept = _kept(x, _axes(x, axis))
+    value = xp_of(x.value).sqrt((x.value * x.value).sum(axis=axis, keepdims=keepdims))
+
+    def vjp(dy):
+        y = output_again(value, norm, x, axis, keepdims)
+        share = where(value == 0, 0.0, dy / where(value == 0, 1.0, y))
+        return (x * reshape(share, kept),)
+
+    return record("norm", value, (x,), vjp)
 
 
 def cumsum(x, axis=-1):

@@ -99,7 +99,12 @@ def flip(x, axis):
     return record("flip", xp_of(x.value).flip(x.value, axis), (x,), lambda dy: (flip(dy, axis),))
 
 
-def roll(x, shift, axis):
-    """Entries moved round by ``shift`` places along an axis."""
+def roll(x, shift, axis=None):
+    """Entries moved ``shift`` places along an axis, those that leave at its end coming back in at its start.
+
+    shift and axis: an int or a tuple each, of one length; axis None counts the places through all entries in order.
+    """
     x = lift(x)
-    return record("roll", xp_of(x.value).roll(x.value, shift, axis), (x,), lambda dy: (roll(dy, -shift, axis),))
+    value = xp_of(x.value).roll(x.value, shift, axis)
+    back = tuple(-s for s in shift) if isinstance(shift, (tuple, list)) else -shift
+    return record("roll", value, (x,), lambda dy: (roll(dy, back, axis),))

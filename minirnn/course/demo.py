@@ -20,12 +20,12 @@ from minirnn.train.sampling import sample_text
 
 # name -> what differs from the classroom recipe of thesis sec. 3.4.2
 RUNS = {"no dropout": {}, "recurrent dropout": {"scheme": "ours", "rate": 0.25, "sampling": "per_step"}}
-NEXT = """What next
-  minirnn chapters list                      the derivations, as notebooks: start with 00_start_here
-  minirnn gradcheck --all                    the same proof for everything in the library
-  minirnn gradcheck yours.py:forward,backward    and for your own code
-  minirnn train char-lm --text FILE          your own text
-  minirnn sample {run} --prime "the class"   more from the model just trained"""
+NEXT = """What next (`. .venv/bin/activate` puts minirnn on the path)
+  minirnn chapters list                        the derivations, as notebooks: start with 00_start_here
+  minirnn gradcheck --all                      the same proof for everything in the library
+  minirnn gradcheck yours.py:forward,backward  and for your own code
+  minirnn train char-lm --text FILE            your own text
+  minirnn sample {run} --prime "the class"     more from the model just trained"""
 
 
 @dataclass(frozen=True)

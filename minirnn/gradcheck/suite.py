@@ -211,14 +211,17 @@ def cases():
 def named(name):
     """The cases called ``name``, whatever its capitals: by the whole name, or by its first word.
 
-    A recurrent name means the cells ("lstm"); "layer lstm" and the like say which kind.
+    An operation's name means all its cases ("norm", "norm of all"), a recurrent name the cells ("lstm"); "layer lstm"
+    and the like say which kind.
     """
     kind, _, rest = name.lower().partition(" ")
     wanted, kinds = (rest, (kind,)) if rest and kind in KINDS else (name.lower(), KINDS)
     every = [case for case in cases() if case.kind in kinds]
     for some in ([case for case in every if case.kind == "cell"], every):
         exact = [case for case in some if case.name.lower() == wanted]
-        found = exact or [case for case in some if case.name.lower().split()[0].rstrip(",") == wanted]
-        if found:
-            return found
+        begun = [case for case in some if case.name.lower().split()[0].rstrip(",") == wanted]
+        if exact and all(case.kind != "op" for case in exact):
+            return exact
+        if exact or begun:
+            return begun or exact
     return []

@@ -12,7 +12,7 @@ from minirnn.errors import InputError, must_be
 from minirnn.gradcheck import recurrent, signatures
 from minirnn.gradcheck.cells import check_cell, kept
 from minirnn.gradcheck.check import check_vjp
-from minirnn.gradcheck.measurement import Measurement, tupled
+from minirnn.gradcheck.measurement import Measurement, argument_names, tupled
 from minirnn.gradcheck.verdict import Verdict
 
 CELLS = {"rnn": RNN(), "lstm": LSTM(), "gru": GRU(), "gru-slides": GRU(convention="slides"), "gru-after": GRU(True)}
@@ -35,14 +35,15 @@ def check_file(target, *, shapes=(), cell=None, saved=False, dtype="float64", se
     Raises InputError for a missing file or function, code that raises, and results of the wrong number or shape.
     """
     path, functions = _load(target)
-    name = f"{path.name}:{target.rpartition(':')[2]}"
+    name = f"{path.name}:{','.join(f.__name__ for f in functions)}"
     forward, backward = (_guarded(path, f) for f in functions[:2])
     f = (lambda *args: forward(*args)[0]) if saved else forward
     vjp = (lambda dy, *args: backward(dy, forward(*args)[1])) if saved else backward
     if cell is not None:
         return _check_as_cell(name, f, vjp, cell, np.dtype(dtype), seed)
     args = _inputs(path, functions[2:], shapes, np.dtype(dtype), seed)
-    finding = check_vjp(lambda *a: _flat(f(*a)), vjp, args, name=name, names=_names(functions[0], len(args)), rng=seed)
+    names = argument_names(functions[0], len(args))
+    finding = check_vjp(lambda *a: _flat(f(*a)), vjp, args, name=name, names=names, rng=seed)
     if finding.verdict is Verdict.WRONG:
         return finding.with_diagnosis(signatures.describe_finding(finding))
     return finding
@@ -146,12 +147,6 @@ def _shape(text):
     if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
         raise InputError(must_be("gradcheck", "--shapes", "positive sizes with commas between, like 3,5", repr(text)))
     return tuple(int(part) for part in parts)
-
-
-def _names(function, count):
-    from minirnn.gradcheck.measurement import argument_names
-
-    return argument_names(function, count)
 
 
 def _flat(ys):

@@ -25,6 +25,14 @@ def check_size(where, name, size):
     return int(size)
 
 
+def check_rng(where, rng):
+    """A numpy Generator, or InputError."""
+    if not isinstance(rng, np.random.Generator):
+        cause = "np.random.default_rng(seed) makes one; a seed would draw the same masks at every call"
+        raise InputError(must_be(where, "rng", "a numpy Generator", repr(rng), cause))
+    return rng
+
+
 class Linear(Module):
     """y = x W^T + b: x (..., in) -> (..., out), weight (out, in), bias (out,). Thesis (2.1.3).
 
@@ -75,6 +83,7 @@ class Dropout(Module):
         if rng is None:
             cause = "pass rng= here or to Dropout"
             raise InputError(must_be("Dropout", "rng", "a numpy Generator in training", None, cause))
+        check_rng("Dropout", rng)
         keep = 1 - self.rate
         return ops.dropout(x, Tensor(draw_mask(rng, x.shape, keep, x.value) / x.dtype.type(keep)))
 

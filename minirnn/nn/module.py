@@ -1,10 +1,12 @@
 """Module: named parameters, buffers and children; the state dict; train and eval; devices."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from minirnn.array import to_cpu, to_device, xp_of
 from minirnn.autograd import Tensor
-from minirnn.errors import InputError
+from minirnn.errors import InputError, must_be
 
 
 def parameter(value):
@@ -58,10 +60,17 @@ class Module:
         state: name -> array, as PyTorch names and lays them out. Raises InputError that lists every missing, extra
         and wrongly shaped entry, and then changes nothing.
         """
+        if not isinstance(state, Mapping):
+            raise InputError(must_be("load_state_dict", "state", "a dict {name: array}", type(state).__name__))
         own = dict(self._named_tensors())
         problems = [f"missing {name!r} {own[name].shape}" for name in own if name not in state]
         problems += [f"unexpected {name!r}" for name in state if name not in own]
-        arrays = {name: np.asarray(to_cpu(value)) for name, value in state.items() if name in own}
+        arrays = {}
+        for name, value in state.items():
+            try:
+                arrays.update({name: np.asarray(to_cpu(value))} if name in own else {})
+            except ValueError:  # nested lists of different lengths
+                problems.append(f"{name!r} must be an array {own[name].shape}, got lists of different lengths")
         for name, array in arrays.items():
             if array.shape != own[name].shape:
                 hint = "; is it transposed?" if array.shape[::-1] == own[name].shape else ""

@@ -6,10 +6,11 @@ from minirnn import cells, ops
 from minirnn.array import check_float, xp_of
 from minirnn.autograd import Tensor
 from minirnn.autograd.tape import lift
+from minirnn.border import check_positive
 from minirnn.cells import Masks, Weights
 from minirnn.errors import InputError, check_shape, must_be
 from minirnn.nn import init
-from minirnn.nn.layers import check_rate, check_size, draw_mask
+from minirnn.nn.layers import check_rate, check_rng, check_size, draw_mask
 from minirnn.nn.module import Module, parameter
 from minirnn.nn.recurrence import recurrence
 from minirnn.nn.recurrent_dropout import as_recurrent_dropout
@@ -26,9 +27,9 @@ def initial_weights(cell, inputs, hidden, bias, rng, dtype):
     return Weights(weight_ih, weight_hh, bias_ih, np.zeros_like(bias_ih))
 
 
-def _named(rng):
+def _named(where, rng):
     """rng as a function (purpose, layer) -> numpy Generator; a Generator serves every purpose in order of calls."""
-    return rng if rng is None or callable(rng) else lambda *name: rng
+    return rng if rng is None or callable(rng) else lambda *name: check_rng(where, rng)
 
 
 class Recurrent(Module):
@@ -51,6 +52,8 @@ class Recurrent(Module):
         self.num_layers = check_size(where, "num_layers", num_layers)
         self.dropout = check_rate(where, dropout)
         self.recurrent_dropout = as_recurrent_dropout(recurrent_dropout)
+        if clip_step is not None:
+            check_positive(where, "clip_step", clip_step)
         self.kernels, self.clip_step, self.checkpoint_every = kernels, clip_step, checkpoint_every
         rng = np.random.default_rng(rng)
         for layer in range(self.num_layers):
@@ -74,8 +77,8 @@ class Recurrent(Module):
         return Weights(*(getattr(self, name + suffix, None) for name in Weights._fields))
 
     def forward(self, x, state=None, lengths=None, rng=None):
-        x, rng = lift(x), _named(rng)
         where = type(self).__name__
+        x, rng = lift(x), _named(where, rng)
         batched = x.ndim == 3
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             form = "(B, T, D)" if self.batch_first else "(T, B, D)"

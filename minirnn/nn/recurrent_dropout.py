@@ -1,6 +1,6 @@
 """Recurrent dropout: which masks a layer draws. Where the mask acts is the cell's business (minirnn.cells)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from minirnn.array import xp_of
 from minirnn.cells import Masks
@@ -64,9 +64,10 @@ def as_recurrent_dropout(value):
     """None, a RecurrentDropout, a tuple of its arguments or a dict of them."""
     if value is None or isinstance(value, RecurrentDropout):
         return value
-    if isinstance(value, dict):
+    known = [f.name for f in fields(RecurrentDropout)]
+    if isinstance(value, dict) and set(value) <= set(known):
         return RecurrentDropout(**value)
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list)) and len(value) <= len(known):
         return RecurrentDropout(*value)
-    what = "None, RecurrentDropout(...) or (scheme, rate, sampling, scaling)"
+    what = f"None, RecurrentDropout(...) or a tuple or dict of {', '.join(known)}"
     raise InputError(must_be("recurrent_dropout", "value", what, repr(value)))

@@ -1,23 +1,27 @@
 """Learning curves: a value of every epoch, one line a run."""
 
 
-def learning_curves(runs, key="valid_perplexity", label="validation perplexity"):
-    """A figure with training (dotted) and validation curves of runs on a logarithmic axis.
+def learning_curves(runs):
+    """A figure with training (dotted) and validation perplexities of runs on a logarithmic axis.
 
-    runs: {name: list of dicts with "epoch", "train_perplexity" and ``key``}, as metrics.jsonl has them under kind
-    "epoch". -> matplotlib Figure.
+    runs: {name: list of dicts with "epoch", "train_perplexity" and "valid_perplexity"}, as metrics.jsonl has them
+    under kind "epoch". -> matplotlib Figure.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     figure = Figure(figsize=(6.5, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     panel = figure.subplots()
     for colour, (name, epochs) in enumerate(runs.items()):
         steps = [e["epoch"] for e in epochs]
-        panel.plot(steps, [e[key] for e in epochs], ".-", color=f"C{colour}", label=f"{name}, validation")
-        trained = [e["train_perplexity"] for e in epochs]
-        panel.plot(steps, trained, ":", color=f"C{colour}", label=f"{name}, training")
-    panel.set(xlabel="epoch", ylabel=label, yscale="log")
+        for kind, part, style in (("valid", "validation", ".-"), ("train", "training", ":")):
+            values = [e[f"{kind}_perplexity"] for e in epochs]
+            panel.plot(steps, values, style, color=f"C{colour}", label=f"{name}, {part}")
+    panel.set(xlabel="epoch", ylabel="perplexity", yscale="log")
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())
     panel.legend(fontsize=8)
     return figure

@@ -27,9 +27,9 @@ def v_curves(finding, columns=4):
             label = "central differences" if k == 0 else f"extrapolated, order {2 * k + 2}"
             known = np.isfinite(errors)
             panel.loglog(tensor.steps[known], np.maximum(errors[known], FLOOR), ".-", markersize=3, label=label)
-        panel.axhline(finding.rtol, color="0.6", linewidth=0.8, linestyle=":")
+        panel.axhline(finding.rtol, color="0.6", linewidth=0.8, linestyle=":", label="tolerance")
         panel.set_title(f"{tensor.name}: {tensor.verdict}", fontsize=8)
-        panel.tick_params(labelsize=7)
+        panel.tick_params(labelsize=7, labelbottom=True)
     for panel in panels.flat[len(tensors) :]:
         panel.axis("off")
     if tensors:

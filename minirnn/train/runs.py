@@ -35,8 +35,8 @@ def train_language_model(config, runs="runs", name=None, folder=None, stream=Non
     task = LanguageModelTask(config, corpus)  # every complaint about the input comes before a folder is made
     stored = {"task": "language-model", "config": config.to_json(), "data_fingerprint": corpus.fingerprint}
     stem = re.sub(r"[^\w.+=-]", "-", f"{config.level}-lm-{corpus.name}-{config.cell}")
-    make = RunFolder.create if name else RunFolder.create_numbered
-    run_folder = make(runs, name or stem, stored)
+    make = RunFolder.create_numbered if name is None else RunFolder.create
+    run_folder = make(runs, stem if name is None else name, stored)
     with run_folder:
         run_folder.write_json("vocabulary.json", {"level": corpus.vocab.level, "symbols": corpus.vocab.symbols})
         return _run(run_folder, config, task, corpus, stream, quiet, fresh=True)

@@ -15,7 +15,7 @@ def sample(
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN", help="the run folder")],
     prime: Annotated[str, tyro.conf.arg(help="text to begin with")] = "",
     length: Annotated[int, tyro.conf.arg(help="symbols to draw: words or characters")] = 200,
-    temperature: Annotated[float, tyro.conf.arg(help="below 1 bolder guesses, above 1 wilder; 0 the likeliest")] = 0.8,
+    temperature: Annotated[float, tyro.conf.arg(help="below 1 safer guesses, above 1 wilder; 0 the likeliest")] = 0.8,
     seed: Annotated[int, tyro.conf.arg(help="equal seeds give equal text")] = 0,
     checkpoint: Annotated[Literal["best", "last"], tyro.conf.arg(help="which parameters")] = "best",
     json: Annotated[bool, tyro.conf.arg(help="print JSON for a program to read")] = False,
