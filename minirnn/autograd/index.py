@@ -37,7 +37,7 @@ def scatter(x, index, shape):
 
 
 def _scattered(a, index, shape):
-    if len(shape) == 2 and type(index) is np.ndarray and index.dtype.kind in "iu" and wanted(8 * a.size, a):
+    if len(shape) == 2 and type(index) is np.ndarray and index.dtype.kind in "iu" and wanted(16 * a.size, a):
         from minirnn import kernels
 
         return kernels.embedding_gradient(index.reshape(-1) % shape[0], a.reshape(-1, shape[1]), shape[0])
