@@ -178,6 +178,7 @@ def test_presets_are_the_recipes_of_the_thesis():
         100,
     )
     assert (preset("word", "quick", cell="gru").lr, preset("word", "quick", cell="gru", lr=0.5).lr) == (0.1, 0.5)
+    assert preset("word", "quick", cell="gru", optimizer="adam").clip == 10.0  # the cell's own values are SGD's
     assert preset("char", "quick", text="a.txt").data == "text"
     with pytest.raises(InputError, match="one of thesis, classroom, quick"):
         preset("word", "huge")
