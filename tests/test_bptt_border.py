@@ -41,7 +41,8 @@ BAD = {
     "no weights": ({"weights": WEIGHTS._replace(weight_hh=None)}, DtypeError, "weight_hh must be an array"),
     "bias shape": ({"weights": WEIGHTS._replace(bias_ih=np.ones(3))}, InputError, r"bias_ih must be \(4H,\) = \(8,\)"),
     "mask shape": ({"masks": Masks(gal=np.ones((B, D)))}, InputError, r"mask gal must be \(T, B, H\) = \(4, 3, 2\)"),
-    "mask of more steps": ({"masks": Masks(gal=np.ones((T + 1, B, H)))}, InputError, r"got \(5, 3, 2\)"),
+    "mask of more steps": (
+        {"masks": Masks(gal=np.ones((T + 1, B, H))), "form": "explicit"}, InputError, r"got \(5, 3, 2\)"),
     "mask boolean": ({"masks": Masks(ours=np.ones((B, H), bool))}, DtypeError, "mask ours must be float64 like x"),
     "lengths 0": ({"lengths": np.array([4, 0, 2])}, InputError, r"lengths must be in 1..T = 1..4, got 0"),
     "lengths long": ({"lengths": [4, 5, 2]}, InputError, "got 5"),

@@ -1,6 +1,7 @@
 """Checkpoints: what is written is what is read, and damage is found."""
 
 import json
+import math
 import os
 
 import numpy as np
@@ -28,7 +29,8 @@ ARRAYS = {
 
 
 def test_arrays_and_state_survive_bit_for_bit_strided_ones_too(tmp_path):
-    state = {"lr": 0.1 + 0.2, "best": np.float64(1 / 3), "count": np.int64(7), "none": None, "worst": float("inf")}
+    state = {"lr": 0.1 + 0.2, "best": np.float64(1 / 3), "count": np.int64(7), "none": None, "worst": float("inf"),
+             "deep": {"in": [float("nan"), "nano"]}}  # fmt: skip
     name = write_checkpoint(tmp_path, 12, ARRAYS, state, run="r")
     found = read_checkpoint(tmp_path, name, run="r")
     assert found.arrays.keys() == ARRAYS.keys()
@@ -36,7 +38,8 @@ def test_arrays_and_state_survive_bit_for_bit_strided_ones_too(tmp_path):
         assert (found.arrays[key].shape, found.arrays[key].dtype) == (array.shape, array.dtype)
         np.testing.assert_array_equal(found.arrays[key], array)
     assert (found.state["lr"], found.state["best"], found.state["count"]) == (0.1 + 0.2, 1 / 3, 7)
-    assert float(found.state["worst"]) == float("inf")
+    assert found.state["worst"] == float("inf")
+    assert math.isnan(found.state["deep"]["in"][0]) and found.state["deep"]["in"][1] == "nano"
     assert sorted(os.listdir(tmp_path)) == ["step-000000012.json", "step-000000012.safetensors"]
 
 

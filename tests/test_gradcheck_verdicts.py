@@ -8,6 +8,7 @@ import pytest
 from minirnn.errors import DtypeError, InputError
 from minirnn.gradcheck import Verdict, check_vjp, sweep
 from minirnn.gradcheck.measurement import Measurement
+from minirnn.gradcheck.verdict import judge
 
 
 def layer(x, w):
@@ -316,3 +317,11 @@ def test_the_uncertainty_bounds_the_error_of_the_measurement(dtype):
         point = Measurement(f, (x,), cotangents=[np.ones(30)], complex_step=False)
         for value, slope in zip(derivative(x.astype(np.float64)), point.slopes[0][0]):
             assert abs(slope.value - value) <= 10 * slope.uncertainty
+
+
+def test_a_blunt_measurement_neither_passes_nor_accuses():
+    slope = sweep.Slope(1.0, 1e-6, 1.0, 1.0, "smooth", np.ones((1, 1)))
+    assert judge(1.0, slope, 1e-9, 1.0, 1e-8) is Verdict.PASS
+    assert judge(1.0, slope, 1e-6, 1.0, 1e-8) is Verdict.UNDECIDABLE  # equal, but by chance for all we know
+    assert judge(1.0 + 9e-6, slope, 1e-6, 1.0, 1e-8) is Verdict.UNDECIDABLE
+    assert judge(1.0 + 2e-5, slope, 1e-6, 1.0, 1e-8) is Verdict.WRONG

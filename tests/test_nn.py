@@ -328,6 +328,7 @@ x32 = np.zeros((4, 2, 3), np.float32)
         (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5, "per_step", "test", 1)), InputError, "tuple or dict of"),
         (lambda: nn.LSTM(3, 4, recurrent_dropout={"schema": "ours"}), InputError, "scheme, rate, sampling, scaling"),
         (lambda: nn.LSTM(3, 4, clip_step=-1), InputError, "LSTM: clip_step must be a positive number, got -1"),
+        (lambda: nn.GRU(3, 4, checkpoint_every=0), InputError, "checkpoint_every must be a positive integer, got 0"),
         (lambda: nn.LSTM(3, 4)(x32, lengths=[[1], [1, 2]]), InputError, r"lengths must be \(B,\) = \(2,\), got"),
         (lambda: nn.LSTM(3, 4).load_state_dict(None), InputError, "a dict {name: array}, got NoneType"),
         (lambda: nn.LSTM(3, 4, kernels="quick")(x32), InputError, "'explicit' or 'fused', got 'quick'"),

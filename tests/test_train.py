@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from minirnn.train import (
 )
 from minirnn.train.checkpoint import checkpoints
 from minirnn.train.language_model import LanguageModelTask, evaluate, load_corpus
+from minirnn.train.loop import MOST_SKIPPED, Loop
 from minirnn.train.run_folder import RunFolder
 
 
@@ -176,6 +178,7 @@ def test_presets_are_the_recipes_of_the_thesis():
         100,
     )
     assert (preset("word", "quick", cell="gru").lr, preset("word", "quick", cell="gru", lr=0.5).lr) == (0.1, 0.5)
+    assert preset("word", "quick", cell="gru", optimizer="adam").clip == 10.0  # the cell's own values are SGD's
     assert preset("char", "quick", text="a.txt").data == "text"
     with pytest.raises(InputError, match="one of thesis, classroom, quick"):
         preset("word", "huge")
@@ -261,3 +264,12 @@ def test_the_recurrent_state_is_carried_from_window_to_window_and_cut_from_the_t
     assert losses[0] != pytest.approx(losses[1], rel=1e-6)
     task.begin_epoch()
     assert task.carried is None
+
+
+def test_skipped_updates_with_good_ones_between_do_not_end_a_run():
+    loop = Loop(None, SimpleNamespace(write_metric=lambda **values: None), "r", 1, 1)
+    progress = SimpleNamespace(line=lambda text: None)
+    for _ in range(2 * MOST_SKIPPED):
+        loop._count_skipped({"skipped": "exp: made it"}, progress)
+        loop._count_skipped({"skipped": None}, progress)
+    assert (loop.skipped, loop.skipped_in_a_row) == (2 * MOST_SKIPPED, 0)

@@ -20,7 +20,7 @@ from minirnn.train.sampling import sample_text
 
 # name -> what differs from the classroom recipe of thesis sec. 3.4.2
 RUNS = {"no dropout": {}, "recurrent dropout": {"scheme": "ours", "rate": 0.25, "sampling": "per_step"}}
-NEXT = """What next (`. .venv/bin/activate` puts minirnn on the path)
+NEXT = """`. .venv/bin/activate` puts minirnn on the path; then
   minirnn chapters list                        the derivations, as notebooks: start with 00_start_here
   minirnn gradcheck --all                      the same proof for everything in the library
   minirnn gradcheck yours.py:forward,backward  and for your own code
@@ -117,11 +117,12 @@ def _report(folder, row, outcomes, seed):
     curves = png(learning_curves({name: _epochs(outcome) for name, outcome in outcomes.items()}))
     finding = next(part.finding for part in row.parts if part.finding is not None)
     page = folder / "report.html"
-    page.write_text(_page(row, comparison, sample, curves, png(v_curves(finding))), encoding="utf-8")
+    run = outcomes["recurrent dropout"].path
+    page.write_text(_page(row, comparison, sample, curves, png(v_curves(finding)), run), encoding="utf-8")
     return page
 
 
-def _page(row, comparison, sample, curves, vees):
+def _page(row, comparison, sample, curves, vees, run):
     def image(data, alt):
         return f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
 
@@ -139,5 +140,5 @@ def _page(row, comparison, sample, curves, vees):
         "without and with recurrent dropout of the update, thesis (3.3.10).</p>",
         image(curves, "learning curves"), f"<pre>{html.escape(comparison)}</pre>",
         f"<h2>3. A sample</h2><pre>{html.escape(sample)}</pre>",
-        f"<h2>4. What next</h2><pre>{html.escape(NEXT.format(run='runs/demo/recurrent-dropout'))}</pre></html>",
+        f"<h2>4. What next</h2><pre>{html.escape(NEXT.format(run=run))}</pre></html>",
     ])  # fmt: skip

@@ -54,6 +54,8 @@ class Recurrent(Module):
         self.recurrent_dropout = as_recurrent_dropout(recurrent_dropout)
         if clip_step is not None:
             check_positive(where, "clip_step", clip_step)
+        if checkpoint_every is not None:
+            check_positive(where, "checkpoint_every", checkpoint_every, whole=True)
         self.kernels, self.clip_step, self.checkpoint_every = kernels, clip_step, checkpoint_every
         rng = np.random.default_rng(rng)
         for layer in range(self.num_layers):
