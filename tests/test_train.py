@@ -179,6 +179,9 @@ def test_presets_are_the_recipes_of_the_thesis():
     )
     assert (preset("word", "quick", cell="gru").lr, preset("word", "quick", cell="gru", lr=0.5).lr) == (0.1, 0.5)
     assert preset("word", "quick", cell="gru", optimizer="adam").clip == 10.0  # the cell's own values are SGD's
+    chosen = [preset("word", "quick", optimizer=o).lr for o in ("sgd", "adam", "momentum")]
+    assert chosen == [1.0, 1e-3, 0.1] and preset("word", "quick", optimizer="adam", lr=0.5).lr == 0.5
+    assert preset("char", "thesis", optimizer="adam").lr == preset("char", "thesis").lr
     assert preset("char", "quick", text="a.txt").data == "text"
     with pytest.raises(InputError, match="one of thesis, classroom, quick"):
         preset("word", "huge")

@@ -34,10 +34,11 @@ class Optimizer:
         self.updates += 1
         for p, state in zip(self.parameters, self.state):
             if p.grad is not None:
-                p.value = p.value - self.change(p.grad.value, state).astype(p.dtype, copy=False)
+                change = self.change(p.grad.value, state).astype(p.dtype, copy=False)
+                p.value = xp_of(change).subtract(p.value, change, out=change)  # no third array of the parameter's size
 
     def change(self, g, state):
-        """What is subtracted from a parameter with gradient g; may replace the arrays in ``state``."""
+        """What is subtracted from a parameter with gradient g, in an array of its own; may replace those in ``state``."""
         raise TypeError(f"{type(self).__name__}: an optimiser defines change(g, state)")
 
     def state_dict(self):
@@ -119,7 +120,8 @@ class RMSProp(Optimizer):
             s = s - a * a
         change = self.lr * g / xp_of(g).sqrt(s + self.eps)
         if self.momentum:
-            change = state["step"] = self.momentum * state["step"] + change
+            state["step"] = self.momentum * state["step"] + change
+            change = state["step"].copy()
         return change
 
 

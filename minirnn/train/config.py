@@ -15,6 +15,8 @@ WORD_CELLS = {"gru": {"lr": 0.1, "clip": 20.0}, "rnn": {"lr": 0.05, "clip": 30.0
 # thesis sec. 3.4.3: characters, Adam 1e-3, lr * 0.97 after each epoch from the tenth
 CHAR = {"data": "ptb", "hidden": 1024, "embedding": 256, "batch": 32, "window": 100, "epochs": 50, "optimizer": "adam",
         "lr": 1e-3, "clip": 10.0, "schedule": "epoch-decay", "init": 0.01}  # fmt: skip
+# learning rates of the other optimisers where only the optimiser is chosen
+OPTIMIZER_LR = {"momentum": 0.1, "adam": 1e-3, "rmsprop": 1e-3, "adadelta": 1.0, "sgd": 1.0}
 PRESETS = {
     "word": {
         "thesis": WORD,
@@ -108,7 +110,8 @@ class LanguageModelConfig:
 def preset(level, name, **given):
     """The configuration of a preset ("classroom", "thesis", "quick") with what is given (and not None) in its place.
 
-    The word recipe takes the learning rate and clip of the chosen cell unless they are given.
+    The word recipe takes the learning rate and clip of the chosen cell, and another optimiser than the recipe's takes
+    a usual learning rate of its own, unless they are given.
     """
     given = {key: value for key, value in given.items() if value is not None}
     if level not in PRESETS or name not in PRESETS[level]:
@@ -117,6 +120,9 @@ def preset(level, name, **given):
     by_cell = (
         WORD_CELLS.get(given.get("cell"), {}) if level == "word" and given.get("optimizer", "sgd") == "sgd" else {}
     )
+    optimizer = given.get("optimizer")
+    if optimizer not in (None, PRESETS[level][name]["optimizer"]) and optimizer in OPTIMIZER_LR:
+        given.setdefault("lr", OPTIMIZER_LR[optimizer])  # not that of another optimiser
     if "text" in given and "data" not in given:
         given["data"] = "text"
     return LanguageModelConfig(level=level, **{**PRESETS[level][name], **by_cell, **given})
