@@ -1,4 +1,4 @@
-"""Write the tables of measured ratios into README.md, between its two marks, from benchmarks/results/*.json.
+"""Write the table of measured ratios into README.md, between its two marks, from benchmarks/results/float32.json.
 
     python benchmarks/readme_table.py
 """
@@ -12,6 +12,7 @@ from minirnn.bench import report
 from minirnn.files import write_atomically
 
 ROOT = Path(__file__).parent.parent
+RESULT = ROOT / "benchmarks" / "results" / "float32.json"
 MARKS = "<!-- measured: made by benchmarks/readme_table.py -->", "<!-- end of measured -->"
 
 
@@ -45,41 +46,11 @@ def table(results):
     return "\n".join(lines)
 
 
-def earlier_table(*paths):
-    """The same for results of the two scripts that ``minirnn bench`` replaced: medians of two threads, no quartiles."""
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    about = results[0]["machine"]
-    lines = [
-        f"Two threads a library, waiting time in ms, measured {results[0]['date']} on the same kind of machine "
-        f"({about['processor']}, torch {about['torch']}); the last column is what other programs took of the "
-        "processors meanwhile.",
-        "",
-        "| work | minirnn | torch | torch-m | x torch | x torch-m | others took |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for result in results:
-        for name, row in result["workloads"].items():
-            ms, what = row["ms"], {"words": "word-lm", "characters": "char-lm with SGD"}.get(name, name)
-            ours = ms["layer"] if "layer" in ms else ms["minirnn"]
-            times = [ours, ms["torch"], ms["torch-m"]]
-            cells = [*(f"{t:.3g}" for t in times), *(f"{t / ours:.2f}" for t in times[1:])]
-            took = f"{100 * row['share_of_processors_others_took']:.0f} %"
-            lines.append("| " + " | ".join([report.words(what), *cells, took]) + " |")
-    return "\n".join(lines)
-
-
-def tables():
-    """The text between the marks: every committed result."""
-    folder = ROOT / "benchmarks" / "results"
-    results = [table(path) for path in sorted(folder.glob("float*.json"))]
-    return "\n\n".join([earlier_table(folder / "recurrent.json", folder / "word_lm.json"), *results])
-
-
 def filled(readme):
-    """README.md's text with the tables put between the marks."""
+    """README.md's text with the table put between the marks."""
     start, end = MARKS
     between = re.compile(f"{re.escape(start)}.*{re.escape(end)}", re.DOTALL)
-    return between.sub(lambda _: f"{start}\n{tables()}\n{end}", readme)
+    return between.sub(lambda _: f"{start}\n{table(RESULT)}\n{end}", readme)
 
 
 def main():

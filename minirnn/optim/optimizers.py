@@ -38,7 +38,7 @@ class Optimizer:
                 p.value = xp_of(change).subtract(p.value, change, out=change)  # no third array of the parameter's size
 
     def change(self, g, state):
-        """What is subtracted from a parameter with gradient g, in an array of its own; may replace those in ``state``."""
+        """What is subtracted from a parameter with gradient g, in a new array; may replace the arrays in ``state``."""
         raise TypeError(f"{type(self).__name__}: an optimiser defines change(g, state)")
 
     def state_dict(self):
