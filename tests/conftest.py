@@ -1,4 +1,4 @@
-"""Fixtures shared by the tests of training, and one pool of threads for all tests."""
+"""One pool of threads for all tests, fixtures shared by the tests of training, and the mutation score."""
 
 import os
 
@@ -9,6 +9,22 @@ from minirnn.train import LanguageModelConfig
 
 # two pools of threads on two processors wait for each other; so do two test processes of two threads each
 use_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else None)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The mutation score, at the end of every run that planted a bug."""
+    outcomes = {}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            planted = dict(report.user_properties).get("mutant")
+            if planted is not None and report.when == "call":
+                outcomes[planted] = outcome == "passed"
+    if outcomes:
+        killed = sum(outcomes.values())
+        terminalreporter.write_sep("=", f"mutation score: {killed} of {len(outcomes)} planted bugs found and named")
+        for planted in sorted(name for name, found in outcomes.items() if not found):
+            terminalreporter.write_line(f"survived: {planted}")
+
 
 TEXT = "".join(
     f"{a} {b} went to the {c}\n"
