@@ -1,9 +1,9 @@
 """exp, sigmoid and tanh without branches or table look-ups, so that LLVM turns a loop over them into vector code.
 
 LLVM has no vector library here (Numba's SVML patch is not in the published wheels) and would call a scalar
-``math.tanh``. Method: x = n ln2 + r with |r| <= ln2/2, e^x = 2^n e^r, e^r - 1 a polynomial; tanh is formed from e^2x -
-1, which does not cancel near 0. Each function's plain Python body is its NumPy twin; the overload is what compiled code
-calls. tests/test_kernels_vector.py bounds the errors, in units in the last place.
+``math.tanh``. Method: x = n ln2 + r with |r| <= ln2/2, e^x = 2^n e^r, e^r - 1 a polynomial; tanh is formed from
+e^2x - 1, which does not cancel near 0. Each function's plain Python body is its NumPy twin; the overload is what
+compiled code calls. tests/test_kernels_vector.py bounds the errors, in units in the last place.
 """
 
 import math
