@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError
 
 try:
     import fcntl
@@ -55,9 +55,7 @@ def sync_folder(folder):
 
 
 def make_folder(folder):
-    """Create ``folder`` with its parents; InputError where a file has its name, OSError when it cannot be made."""
-    if Path(folder).exists() and not Path(folder).is_dir():
-        raise InputError(must_be("make_folder", "folder", "a folder or a new name", f"the file {folder}"))
+    """Create ``folder`` with its parents; OSError naming it when it cannot be made."""
     with naming(folder, "create the folder"):
         Path(folder).mkdir(parents=True, exist_ok=True)
 

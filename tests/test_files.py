@@ -77,12 +77,3 @@ def test_waiting_lock_is_taken_when_the_holder_leaves(tmp_path):
     assert told == [str(process.pid)]
     process.wait()
     process.stdout.close()
-
-
-def test_a_file_in_the_place_of_a_folder_is_named_and_kept(tmp_path):
-    (tmp_path / "runs").write_text("mine")
-    with pytest.raises(InputError, match="folder must be a folder or a new name, got the file .*runs"):
-        make_folder(tmp_path / "runs")
-    assert (tmp_path / "runs").read_text() == "mine"
-    make_folder(tmp_path / "a" / "b")
-    make_folder(tmp_path / "a" / "b")
