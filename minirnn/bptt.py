@@ -82,7 +82,7 @@ def forward(cell, x, state0, weights, masks=NO_MASKS, lengths=None, reverse=Fals
     asked = form if form is not None else os.environ.get("MINIRNN_KERNELS") or None
     if asked not in (None, *FORMS):
         raise InputError(must_be("bptt.forward", "form (or MINIRNN_KERNELS)", "'explicit' or 'fused'", repr(asked)))
-    obstacle = None if asked == "explicit" else fused.obstacle(cell, x, masks)
+    obstacle = None if asked == "explicit" else fused.obstacle(cell, x)
     if form == "fused" and obstacle:
         raise InputError(must_be("bptt.forward", "form", "'explicit' here", "'fused'", obstacle))
     chosen = "explicit" if asked == "explicit" or obstacle else "fused"

@@ -6,21 +6,20 @@ inverse: step s of the kernel sees x[length - 1 - s].
 
 import numpy as np
 
+from minirnn import kernels
 from minirnn.array import xp_of
 from minirnn.cells.operands import Masks, Weights
 
 
-def obstacle(cell, x, masks):
-    """Why the kernels cannot run this cell on these arrays, or None when they can."""
+def obstacle(cell, x):
+    """Why the kernels cannot run this cell on this array, or None when they can."""
     if xp_of(x) is not np:
         return "the kernels run on the CPU"
-    if cell.name not in ("rnn", "lstm", "gru"):
-        return f"there is no kernel for the cell {cell.name}"
-    if cell.name == "lstm" and not cell.forget_gate:
-        return "the LSTM kernel has a forget gate"
-    if cell.name == "lstm" and cell.activation != "tanh":
-        return "the LSTM kernel's activation is tanh"
-    return None
+    if kernels.supports(cell.name, **vars(cell)):
+        return None
+    if cell.name == "lstm":
+        return "the LSTM kernel" + ("'s activation is tanh" if cell.forget_gate else " has a forget gate")
+    return f"there is no kernel for the cell {cell.name}"
 
 
 def forward(cell, x, state0, weights, masks, lengths, active, reverse):
@@ -70,6 +69,4 @@ def _options(cell, masks):
 
 
 def _kernel(cell, direction):
-    from minirnn import kernels  # here and not above: it loads Numba
-
     return getattr(kernels, f"{cell.name}_{direction}")

@@ -11,15 +11,7 @@ def sum_to(x, shape):
     lead = x.ndim - len(shape)
     axes = tuple(range(lead)) + tuple(lead + k for k, n in enumerate(shape) if n == 1 and x.shape[lead + k] != 1)
     value = x.value.sum(axis=axes, keepdims=True).reshape(shape)
-    return record("sum_to", value, (x,), lambda dy: (expand(_with_axes(dy, lead), x.shape),))
-
-
-def _with_axes(x, lead):
-    return record("reshape", x.value.reshape((1,) * lead + x.shape), (x,), lambda dy: (_without_axes(dy, x.shape),))
-
-
-def _without_axes(x, shape):
-    return record("reshape", x.value.reshape(shape), (x,), lambda dy: (_with_axes(dy, x.ndim - len(shape)),))
+    return record("sum_to", value, (x,), lambda dy: (expand(dy, x.shape),))
 
 
 def expand(x, shape):

@@ -9,6 +9,8 @@ import os
 
 import numpy as np
 
+from minirnn import kernels
+
 LARGE = 1 << 22  # multiply-adds; below, loading the kernels costs a newcomer more than they save
 
 
@@ -25,10 +27,5 @@ def product(a, b):
     if b.ndim != 2 or a.ndim < 2:
         return a @ b
     rows = a.reshape(-1, a.shape[-1])  # one product over all rows, where NumPy would make one for each matrix
-    if wanted(a.size * b.shape[1], a, b):
-        from minirnn import kernels
-
-        y = kernels.gemm(rows, b)
-    else:
-        y = rows @ b
+    y = kernels.gemm(rows, b) if wanted(a.size * b.shape[1], a, b) else rows @ b
     return y.reshape(*a.shape[:-1], b.shape[1])

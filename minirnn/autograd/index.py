@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minirnn import kernels
 from minirnn.array import scatter_add, xp_of
 from minirnn.autograd.compiled import wanted
 from minirnn.autograd.tape import Tensor, lift, record
@@ -38,8 +39,6 @@ def scatter(x, index, shape):
 
 def _scattered(a, index, shape):
     if len(shape) == 2 and type(index) is np.ndarray and index.dtype.kind in "iu" and wanted(16 * a.size, a):
-        from minirnn import kernels
-
         return kernels.embedding_gradient(index.reshape(-1) % shape[0], a.reshape(-1, shape[1]), shape[0])
     value = xp_of(a).zeros(shape, a.dtype)
     if _distinct(index):

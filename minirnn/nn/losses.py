@@ -3,7 +3,7 @@ learning rates and clipping thresholds."""
 
 import numpy as np
 
-from minirnn import ops
+from minirnn import kernels, ops
 from minirnn.array import xp_of
 from minirnn.autograd import Tensor, record, recording
 from minirnn.autograd.compiled import wanted
@@ -79,8 +79,6 @@ def _rows(a, targets, xp):
 
 def _compiled_rows(a, targets, xp):
     """As ``_rows``, by the kernel for large vocabularies."""
-    from minirnn import kernels
-
     nll, saved = kernels.softmax_xent_forward(a, targets)
     return nll, lambda scale: kernels.softmax_xent_backward(saved, scale)
 
