@@ -6,7 +6,7 @@ from minirnn.train.run_folder import RunFolder, environment
 HELD = {True: "held", False: "NOT HELD", None: "not judged"}
 
 
-def outcome(experiment, jobs):
+def outcome(experiment, jobs, folder=None):
     """(Results, {row: number of runs still missing}) of Jobs, complete or not."""
     runs, missing = {}, {}
     for job in jobs:
@@ -15,6 +15,8 @@ def outcome(experiment, jobs):
             missing[job.row] = missing.get(job.row, 0) + 1
         else:
             kept = {"epochs": curves(job.path, experiment.curve)} if experiment.curve else {}
+            if experiment.measure is not None:
+                kept |= experiment.measure(job, folder)
             runs.setdefault(job.row, []).append({**result, **kept, "seed": job.seed, "config": job.config})
     return Results(experiment, runs), missing
 
@@ -32,12 +34,14 @@ def as_json(experiment, scale, results, missing):
         runs = results.runs.get(row.key, [])
         if runs:
             ours = {c.title: _measured(results, row.key, c.title) for c in experiment.columns}
-            kept = {"epochs": [run["epochs"] for run in runs]} if experiment.curve else {}
+            whole = (*experiment.kept, *(["epochs"] if experiment.curve else []))
+            kept = {name: [run[name] for run in runs] for name in whole}
             rows.append({"row": row.key, "paper": row.reported, "ours": ours, "seeds": [run["seed"] for run in runs],
                          "seconds": [round(run["seconds"]) for run in runs], "config": runs[0]["config"],
                          **kept})  # fmt: skip
     return {
-        "experiment": experiment.name, "title": experiment.title, "scale": scale, "data": origins(results), "rows": rows,
+        "experiment": experiment.name, "title": experiment.title, "scale": scale, "data": origins(results),
+        "rows": rows,
         "claims": [{"claim": text, "held": held} for text, held in results.judge(scale)],
         "missing": missing, "notes": list(experiment.notes), "environment": environment(),
     }  # fmt: skip

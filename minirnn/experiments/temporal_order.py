@@ -1,4 +1,4 @@
-"""Table 3.1 of the thesis: Temporal Order under three schemes of recurrent dropout, sampled per step or per sequence."""
+"""Table 3.1 of the thesis: Temporal Order under three schemes of recurrent dropout with both samplings."""
 
 from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale
 from minirnn.train.temporal_order import TemporalOrderConfig
