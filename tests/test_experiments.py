@@ -93,7 +93,7 @@ def test_paper_scale_is_the_recipe_of_the_thesis():
 
 
 def result(**metrics):
-    return {"data": {"name": "toy", "origin": "generated"}, "seconds": 1.0, **metrics}
+    return {"data": {"name": "toy", "origin": "generated"}, "seconds": 1.0, "seed": 0, "config": {}, **metrics}
 
 
 SMALL = Experiment(
@@ -110,14 +110,15 @@ def test_results_are_means_and_deviations_over_seeds():
     assert results.spread("a", "score") == pytest.approx(np.std([10, 30], ddof=1))
     assert results.spread("b", "score") is None
     assert results.judge("classroom") == [("a below b", False)]
-    shown = table.text(SMALL, "classroom", SMALL.rows, results, {})
+    shown = table.text(table.as_json(SMALL, "classroom", SMALL.rows, results, {}))
     assert "20.0 ± 14.1" in shown and "NOT HELD  a below b" in shown and "data: toy (generated)" in shown
     assert Results(SMALL, {"a": [result(share=0.1)]}).judge("classroom") == [("a below b", None)]
 
 
 def test_a_measurement_that_does_not_exist_is_a_dash():
     results = Results(SMALL, {"a": [result(share=None)]})
-    assert "-" in table.text(SMALL, "classroom", SMALL.rows[:1], results, {}).splitlines()[3].split()
+    shown = table.text(table.as_json(SMALL, "classroom", SMALL.rows[:1], results, {"a": 2}))
+    assert shown.splitlines()[3].split() == ["a", "10.0", "-", "1", "of", "3"]
 
 
 def test_finished_runs_are_reused_and_interrupted_ones_go_on(tmp_path, monkeypatch):

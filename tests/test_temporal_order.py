@@ -119,6 +119,19 @@ def test_bad_settings_are_refused(values):
         TemporalOrderTask(replace(CONFIG, **values))
 
 
+@pytest.mark.parametrize("scheme", ["moon", "ours", "gal"])
+def test_the_sums_of_the_memory_argument_are_the_recursions(scheme):
+    """thesis (3.3.11)-(3.3.14) and (3.3.16), from every start, up to 50 steps."""
+    rng = np.random.default_rng(0)
+    start = rng.standard_normal(3)
+    for steps in (1, 2, 7, 50):
+        updates = rng.standard_normal((steps, 3))
+        last = memory.accumulate(scheme, updates, start, 0.75)[-1]
+        np.testing.assert_allclose(memory.closed_form(scheme, updates, start, 0.75), last, rtol=0, atol=1e-12)
+    with pytest.raises(InputError, match="scheme must be one of moon, ours, gal"):
+        memory.accumulate("theirs", updates, start, 0.75)
+
+
 @pytest.mark.parametrize(("scheme", "expected"), [("moon", lambda t: 0.75 ** (t + 1)), ("ours", lambda t: 0.75 + 0 * t),
                                                   ("gal", lambda t: 1.0 + 0 * t)])  # fmt: skip
 def test_a_marker_decays_as_the_algebra_says(scheme, expected):

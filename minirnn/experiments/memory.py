@@ -13,6 +13,7 @@ from minirnn import bptt, data
 from minirnn.array import Streams
 from minirnn.autograd import no_grad
 from minirnn.cells import LSTM, Masks, Weights
+from minirnn.errors import InputError, must_be
 from minirnn.experiments.experiment import Claim, Column, Experiment, Row
 from minirnn.experiments.word_lm import SAMPLINGS, SCALES, configure
 from minirnn.models.word_lm import detached
@@ -40,6 +41,37 @@ def marker(scheme, rate, steps=STEPS):
     zero = np.zeros((1, 1))
     run = bptt.forward(LSTM(), x, (zero, zero), weights, masks, form="explicit")
     return np.array([state[0, 0] for state in run.states[1][1:]]) / written
+
+
+def accumulate(scheme, updates, start, keep):
+    """The cell after each step with every gate 1, in evaluation: updates (T, ...), start (...) -> (T, ...).
+
+    Moon scales the whole cell, thesis (3.3.11), so that what was written is scaled again at every later step, thesis
+    (3.3.12)-(3.3.13); Ours scales the update alone; Gal neither. InputError for another scheme.
+    """
+    rules = {
+        "moon": lambda h, g: keep * (h + g),  # thesis (3.3.11)
+        "ours": lambda h, g: h + keep * g,
+        "gal": lambda h, g: h + g,
+    }
+    if scheme not in rules:
+        raise InputError(must_be("memory", "scheme", f"one of {', '.join(rules)}", repr(scheme)))
+    cells = [start]
+    for update in updates:
+        cells.append(rules[scheme](cells[-1], update))
+    return np.stack(cells[1:])
+
+
+def closed_form(scheme, updates, start, keep):
+    """The last state of ``accumulate`` as one sum.
+
+    thesis (3.3.14) for Moon, keep^(t+1) h_0 + sum_i keep^(t-i+1) g_i; thesis (3.3.16) for Ours, h_0 + keep sum_i g_i
+    (it prints keep h_0; both are right for h_0 = 0).
+    """
+    if scheme == "moon":
+        powers = keep ** np.arange(len(updates), 0, -1.0)
+        return keep ** len(updates) * start + np.tensordot(powers, updates, 1)
+    return start + (keep if scheme == "ours" else 1.0) * updates.sum(axis=0)
 
 
 def log_slope(contribution):
