@@ -23,7 +23,7 @@ ARROWS = {
     "kernels": {"errors"},
     "bptt": {"array", "cells", "errors", "kernels"},
     "nn": {"array", "autograd", "bptt", "cells", "errors", "kernels", "ops"},
-    "optim": {"array", "autograd", "errors"},
+    "optim": {"array", "autograd", "errors", "kernels"},
     "data": {"array", "errors", "files"},
     "metrics": {"array", "errors"},
     "plots": {"array", "errors"},
