@@ -39,7 +39,8 @@ class LanguageModelConfig:
 
     level "word" or "char"; data a registered set or ``text`` a file; limit bounds a word vocabulary; rate, scheme,
     sampling, scaling the recurrent dropout; forward_dropout on the embedded input and before the output layer; clip
-    bounds the global norm of the gradient of the loss, which is summed over the window and averaged over the batch.
+    bounds the global norm of the gradient of the loss, which is summed over the window and averaged over the batch;
+    snapshots is how many checkpoints are kept for good, which changes no number.
     """
 
     level: str = "word"
@@ -71,6 +72,7 @@ class LanguageModelConfig:
     device: str = "cpu"
     log_every: int = 20
     checkpoint_every: int = 500
+    snapshots: int = 0
 
     def __post_init__(self):
         object.__setattr__(self, "forward_dropout", tuple(self.forward_dropout))
@@ -84,6 +86,8 @@ class LanguageModelConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InputError(must_be("train", name, "an integer of at least 1", repr(value)))
+        if not isinstance(self.snapshots, int) or isinstance(self.snapshots, bool) or self.snapshots < 0:
+            raise InputError(must_be("train", "snapshots", "an integer of at least 0", repr(self.snapshots)))
         for name in ("lr", "init", "clip"):
             value = getattr(self, name)
             if not (value is None and name == "clip") and not 0 < value < float("inf"):

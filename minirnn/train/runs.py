@@ -71,7 +71,8 @@ def resume_run(path, folder=None, text=None, stream=None, quiet=False):
 def _run(run_folder, config, task, corpus, stream, quiet, fresh):
     run = run_folder.read_json("config.json")["run"]
     say = _sayer(stream, quiet)
-    loop = Loop(task, run_folder, run, config.log_every, config.checkpoint_every, stream, quiet)
+    loop = Loop(task, run_folder, run, config.log_every, config.checkpoint_every, stream, quiet,
+                config.snapshots)  # fmt: skip
     with StopRequest() as stop:
         try:
             if fresh:
