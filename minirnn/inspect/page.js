@@ -8,7 +8,7 @@ const X = (t) => LEFT + (t + 0.5) * column;
 const escaped = (s) => s.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 const number = (v) => (v === null || v === undefined ? "missing" : Math.abs(v) >= 1e4 || (v !== 0 && Math.abs(v) < 1e-2)
   ? v.toExponential(1) : String(+v.toPrecision(3)));
-const state = { frame: 0, step: data.steps, layer: 0, same: true };
+const state = { frame: 0, step: Math.ceil(data.steps / 2), layer: 0, same: true };
 const layerOf = (frame) => data.frames[frame].layers[state.layer];
 const shownFrames = () => (state.same ? data.frames.map((_, k) => k) : [state.frame]);
 
@@ -93,13 +93,14 @@ function spectrum() {
   if (!at("spectrum")) return;
   const height = 230, now = layerOf(state.frame), places = now.at.map((t) => t + 1), s = now.spectrum;
   const [Y, axis] = logAxis(domain((layer) => Object.values(layer.spectrum).concat([[1]]), 6), height);
-  const band = (top, bottom, opacity) => {
-    const known = places.map((t, k) => [t, k]).filter(([, k]) => s[top][k] !== null && s[bottom][k] !== null);
+  const stretches = [[]]; // of indices k whose values are there
+  s.median.forEach((v, k) => (v === null ? stretches.push([]) : stretches.at(-1).push(k)));
+  const band = (top, bottom, opacity) => stretches.filter((known) => known.length).map((known) => {
     const half = known.length === 1 ? column / 2 : 0;
-    const side = (name, way) => known.flatMap(([t, k]) => (half ? [-half * way, half * way] : [0]).map((d) =>
-      `${(X(t) + d).toFixed(1)},${(s[name][k] > 0 ? Y(s[name][k]) : height - 10).toFixed(1)}`));
-    return `<polygon fill="var(--c0)" opacity=${opacity} points="${[...side(top, 1), ...side(bottom, 1).reverse()].join(" ")}" />`;
-  };
+    const side = (name) => known.flatMap((k) => (half ? [-half, half] : [0]).map((d) =>
+      `${(X(places[k]) + d).toFixed(1)},${(s[name][k] > 0 ? Y(s[name][k]) : height - 10).toFixed(1)}`));
+    return `<polygon fill="var(--c0)" opacity=${opacity} points="${[...side(top), ...side(bottom).reverse()].join(" ")}" />`;
+  }).join("");
   const body = axis + sideways("singular value", height / 2) + band("largest", "smallest", 0.18) + band("90 %", "10 %", 0.3)
     + path(s.median, places, Y, height, swatch(0)) + path(s.largest, places, Y, height, swatch(1))
     + `<line class=one x1=${LEFT} x2=${WIDE - RIGHT} y1=${Y(1)} y2=${Y(1)} /><text font-size=11 x=${WIDE - RIGHT + 6} y=${Y(1) + 4}>1</text>`;

@@ -67,7 +67,8 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
             progress(label)
         cell = model.recurrent.cell
         loss, layers = look(model.eval() if evaluate else model.train(), inputs, targets, Streams(config.seed), spectra)
-        frames.append((name, Frame(label, f"loss on this window {loss:.4g} nats a {vocab.level}", layers)))
+        facts = f"{loss:.4g} nats a {vocab.level}" if np.isfinite(loss) else "not a finite number"
+        frames.append((name, Frame(label, f"loss on this window {facts}", layers)))
     if not frames:
         reasons = ": " + "; ".join(unusable) if unusable else " yet"
         raise InputError(f"run folder {path}: no usable checkpoint{reasons}")

@@ -16,7 +16,6 @@ from minirnn.train.checkpoint import (
     name_of,
     read_checkpoint,
     set_aside,
-    snapshot_steps,
     write_checkpoint,
 )
 from minirnn.train.progress import Progress, measured
@@ -37,11 +36,11 @@ class Loop:
     uninterrupted one: bit for bit on a CPU.
     """
 
-    def __init__(self, task, folder, run, log_every, checkpoint_every, stream=None, quiet=False, snapshots=0):
+    def __init__(self, task, folder, run, log_every, checkpoint_every, stream=None, quiet=False, snapshots=()):
         self.task, self.folder, self.run = task, folder, run
         self.log_every, self.checkpoint_every = log_every, checkpoint_every
         self.stream, self.quiet = stream, quiet
-        self.snapshots = snapshot_steps(task.epochs * task.updates, snapshots)
+        self.snapshots = snapshots  # the steps whose checkpoints are kept for good
         self.epoch = self.position = self.step = self.skipped = self.skipped_in_a_row = 0
         self.best, self.chain = None, ""
         self.seconds = self.update_seconds = 0.0  # since the start of the run, and in updates alone

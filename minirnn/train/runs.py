@@ -8,7 +8,7 @@ from pathlib import Path
 
 from minirnn.data import Vocabulary
 from minirnn.errors import InputError, must_be
-from minirnn.train.checkpoint import CheckpointError, checkpoints, hash_of, read_checkpoint
+from minirnn.train.checkpoint import CheckpointError, checkpoints, hash_of, read_checkpoint, snapshot_steps
 from minirnn.train.config import LanguageModelConfig
 from minirnn.train.language_model import LanguageModelTask, build_model, load_corpus, size_of
 from minirnn.train.loop import Loop
@@ -72,7 +72,7 @@ def _run(run_folder, config, task, corpus, stream, quiet, fresh):
     run = run_folder.read_json("config.json")["run"]
     say = _sayer(stream, quiet)
     loop = Loop(task, run_folder, run, config.log_every, config.checkpoint_every, stream, quiet,
-                config.snapshots)  # fmt: skip
+                snapshot_steps(task.epochs * task.updates, config.snapshots))  # fmt: skip
     with StopRequest() as stop:
         try:
             if fresh:
