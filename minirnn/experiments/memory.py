@@ -46,8 +46,8 @@ def marker(scheme, rate, steps=STEPS):
 def accumulate(scheme, updates, start, keep):
     """The cell after each step with every gate 1, in evaluation: updates (T, ...), start (...) -> (T, ...).
 
-    Moon scales the whole cell, thesis (3.3.11), so that what was written is scaled again at every later step, thesis
-    (3.3.12)-(3.3.13); Ours scales the update alone; Gal neither. InputError for another scheme.
+    Moon scales the whole cell, thesis (3.3.11), so that what was written is scaled again at every later step,
+    thesis (3.3.12)-(3.3.13); Ours scales the update alone; Gal neither. InputError for another scheme.
     """
     rules = {
         "moon": lambda h, g: keep * (h + g),  # thesis (3.3.11)
