@@ -154,7 +154,7 @@ def test_moon_and_ours_are_one_function_with_a_mask_per_sequence_and_empty_memor
 
 @pytest.mark.parametrize("cell", [RNN(), LSTM(), LSTM(forget_gate=False), GRU(), GRU(reset_after=True)], ids=str)
 def test_rate_0_is_bit_identical_to_no_dropout(cell):
-    names = ("gal",) if cell.name == "rnn" else Masks._fields
+    names = [name for name in cell.masks if "zoneout" not in name]
     start = tuple(normal(B, H, seed=3 + k) for k in range(len(cell.states)))
     plain = run(cell, normal(T, B, D), start, weights_for(cell), Masks())
     for keep in (np.ones((B, H)), 1.0):
