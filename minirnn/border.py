@@ -126,7 +126,7 @@ def _check_mask(where, name, mask, x, sizes):
 
 
 def _check_array(where, name, array):
-    if not hasattr(array, "dtype") or not hasattr(array, "ndim"):
+    if not hasattr(array, "dtype") or not hasattr(array, "strides"):  # a Tensor has no strides
         raise DtypeError(must_be(where, name, "an array", type(array).__name__))
 
 
