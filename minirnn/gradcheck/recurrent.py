@@ -61,8 +61,8 @@ class Problem:
 def random_problem(cell, seed=0, *, T=4, B=3, D=5, H=2, masked=False, padded=False, dtype=np.float64, bias=True):
     """A Problem with every size different and every number random and non-zero, of both signs.
 
-    masked: per-step factors of 1/2 and 2 for every dropout scheme the cell knows, and shares of 1/4 and 3/4 for zoneout;
-    or the names of some of these masks. Zeros would hide paths.
+    masked: per-step factors of 1/2 and 2 for every dropout scheme the cell knows, shares of 1/4 and 3/4 for zoneout, or
+    the names of some of these masks. Zeros would hide paths.
     padded: lengths in 1..T, unsorted.
     """
     rng = np.random.default_rng(seed)

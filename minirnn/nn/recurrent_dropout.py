@@ -18,7 +18,8 @@ class RecurrentDropout:
     scheme: "gal" drops the hidden state that enters the gates, thesis (3.3.8), "moon" the cell, thesis (3.3.9), "ours"
     (the default) the update, thesis (3.3.10); rate: probability of dropping, or, without a scheme, a dict
     {scheme: rate} to combine schemes; sampling: "per_step" or "per_sequence"; scaling: "test" multiplies by
-    keep = 1 - rate in evaluation, thesis (3.3.2), "inverted" divides by keep in training, thesis (3.3.15).
+    keep = 1 - rate in evaluation, thesis (3.3.2), "inverted" divides by keep in training, thesis (3.3.15). What is left
+    of old updates then: thesis (3.3.11)-(3.3.14) for moon, which multiplies again at every step, (3.3.16) for ours.
     Raises InputError for anything else.
     """
 
