@@ -31,7 +31,7 @@ ARROWS = {
     "gradcheck": {"array", "autograd", "bptt", "cells", "errors", "kernels", "models", "nn", "ops", "optim", "plots",
                   ""},
     "train": {"array", "autograd", "data", "errors", "files", "metrics", "models", "nn", "ops", "optim", "plots", ""},
-    "bench": {"autograd", "errors", "files", "kernels", "models", "nn", "ops", "optim", ""},
+    "bench": {"array", "autograd", "errors", "files", "kernels", "models", "nn", "ops", "optim", ""},
     "course": {"array", "autograd", "bptt", "cells", "data", "errors", "gradcheck", "metrics", "models", "nn", "ops",
                "optim", "plots", "train", ""},
     "cli": {"errors", "threads", ""},
