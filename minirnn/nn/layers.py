@@ -94,16 +94,16 @@ class Dropout(Module):
 def draw_mask(rng, shape, keep, like, kept=1.0):
     """Mask of ``shape``, ``kept`` with probability ``keep``, else 0; float type and device are those of array ``like``.
 
-    Sixteen random bits an entry cost less than a real number; the few entries that these do not decide draw one, so
-    that the probability is exact.
+    A random byte an entry costs less than a real number; the few entries that it does not decide draw one, so that the
+    probability is exact.
     """
     mask = memory.empty(shape, like.dtype)
-    flat, (whole, rest) = mask.reshape(-1), divmod(keep * 2**16, 1)
-    words = rng.integers(0, 2**64 - 1, -(-flat.size // 4), np.uint64, endpoint=True)
-    bits = words.view(np.uint16)[: flat.size]
-    np.less(bits, int(whole), out=flat)
+    flat, (whole, rest) = mask.reshape(-1), divmod(keep * 256, 1)
+    words = rng.integers(0, 2**64 - 1, -(-flat.size // 8), np.uint64, endpoint=True)
+    byte = words.view(np.uint8)[: flat.size]
+    np.less(byte, int(whole), out=flat)
     if rest:
-        undecided = np.flatnonzero(bits == int(whole))
+        undecided = np.flatnonzero(byte == int(whole))
         flat[undecided] = rng.random(undecided.size) < rest
     if kept != 1:
         flat *= like.dtype.type(kept)
