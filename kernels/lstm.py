@@ -70,6 +70,7 @@ def recur(
     meet(arrivals, nth)
     T, B, _, H = gates.shape
     first, last = split(B, ONE, tid, nth)
+    zoneout = zoneout_c.size + zoneout_h.size > 0
     for t in range(T):
         enter(entering, h, gal, t, first, last)
         at = (t * B + first) * H
@@ -82,30 +83,25 @@ def recur(
                 c[t + 1, r] = c[t, r]
             else:
                 _gates(gates[t, r], bias, c[t, r], c[t + 1, r], h[t + 1, r], mask_row(moon, t, r), mask_row(ours, t, r))
-                hold(c[t + 1, r], c[t, r], mask_row(zoneout_c, t, r))  # after h, which sees the new memory
-                hold(h[t + 1, r], h[t, r], mask_row(zoneout_h, t, r))
+                if zoneout:
+                    hold(c[t + 1, r], c[t, r], mask_row(zoneout_c, t, r))  # after h, which sees the new memory
+                    hold(h[t + 1, r], h[t, r], mask_row(zoneout_h, t, r))
 
 
 @jit
-def _gates_backward(a, c_prev, c, dy, dh, dc, moon, ours, zoneout_c, zoneout_h, held):
-    """One row of a step backwards: a (4, H) gates, c the new memory -> da in place, dc becomes that of c_prev, and dh
-    the part of h_prev's that skips the gates; held (2, H) is scratch."""
+def _gates_backward(a, c_prev, c, dy, dh, dc, moon, ours):
+    """One row of a step backwards: a (4, H) gates, c the new memory -> da in place; dh is used up, dc becomes that of
+    c_prev."""
     i, f, g, o = a[0], a[1], a[2], a[3]
     H = c.size
     one = dc.dtype.type(1)
     for j in range(H):
-        dh[j] += dy[j]
-    hold_backward(dh, held[0], zoneout_h)
-    hold_backward(dc, held[1], zoneout_c)
-    for j in range(H):
         tanh_c = vtanh(c[j])
-        dh_o = dh[j] * o[j]
+        dh_o = (dh[j] + dy[j]) * o[j]
         dc[j] += dh_o * (one - tanh_c * tanh_c)  # from thesis (2.2.6)
         o[j] = dh_o * tanh_c * (one - o[j])
     for j in range(H):
         dh[j] = 0
-    for j in range(zoneout_h.size):
-        dh[j] = held[0, j]
     for j in range(moon.size):  # from thesis (3.3.9)
         dc[j] *= moon[j]
     for j in range(H):  # from thesis (2.2.5)
@@ -119,8 +115,12 @@ def _gates_backward(a, c_prev, c, dy, dh, dc, moon, ours, zoneout_c, zoneout_h, 
         f_j, dc_j = f[j], dc[j]
         f[j] = dc_j * c_prev[j] * f_j * (one - f_j)
         dc[j] = dc_j * f_j
-    for j in range(zoneout_c.size):
-        dc[j] += held[1, j]
+
+
+@jit
+def _add(total, part):
+    for j in range(total.size):
+        total[j] += part[j]
 
 
 @kernel(
@@ -136,7 +136,9 @@ def recur_back(
     T, B, _, H = da.shape
     first, last = split(B, ONE, tid, nth)
     into, add = (dh, ONE) if gal.size == 0 else (dh_in, ZERO)
-    scratch = np.empty((3, max(zoneout_c.shape[2], zoneout_h.shape[2])), dh.dtype)
+    zoneout = zoneout_c.size + zoneout_h.size > 0
+    scratch = np.zeros((4, H if zoneout else 0), dh.dtype)
+    held_h, held_c, computed_c, nothing = scratch[0], scratch[1], scratch[2], scratch[3]
     for t in range(T - 1, -1, -1):
         for r in range(first, last):
             if padded(lengths, t, r):
@@ -144,14 +146,19 @@ def recur_back(
             else:
                 if in_place == 0:
                     da[t, r] = gates[t, r]
-                moon_row, ours_row, new_c = mask_row(moon, t, r), mask_row(ours, t, r), c[t + 1, r]
-                if zoneout_c.size > 0:  # c[t + 1] is no longer what phi saw
-                    new_c = scratch[2]
-                    _memory(new_c, da[t, r], c[t, r], moon_row, ours_row)
-                _gates_backward(
-                    da[t, r], c[t, r], new_c, dy[t, r], dh[r], dc[r], moon_row, ours_row,
-                    mask_row(zoneout_c, t, r), mask_row(zoneout_h, t, r), scratch,
-                )  # fmt: skip
+                moon_row, ours_row, new_c, dy_row = mask_row(moon, t, r), mask_row(ours, t, r), c[t + 1, r], dy[t, r]
+                if zoneout:
+                    _add(dh[r], dy_row)
+                    dy_row = nothing
+                    hold_backward(dh[r], held_h, mask_row(zoneout_h, t, r))
+                    hold_backward(dc[r], held_c, mask_row(zoneout_c, t, r))
+                    if zoneout_c.size > 0:  # c[t + 1] is not what phi saw
+                        new_c = computed_c
+                        _memory(new_c, da[t, r], c[t, r], moon_row, ours_row)
+                _gates_backward(da[t, r], c[t, r], new_c, dy_row, dh[r], dc[r], moon_row, ours_row)
+                if zoneout:
+                    _add(dh[r], held_h)
+                    _add(dc[r], held_c)
         at = first * H
         row = 4 * (t * B * H + at)
         multiply(
