@@ -66,6 +66,10 @@ class TrainOptions:
     clip: float | None = None
     """bound of the global gradient norm"""
     schedule: Literal["plateau", "epoch-decay", "constant"] | None = None
+    decay: float | None = None
+    """of --schedule epoch-decay: lr is multiplied by it after each epoch from the tenth on"""
+    patience: int | None = None
+    """end after so many epochs without a new best"""
     ppl_mode: Literal["total", "mean_of_exp"] | None = None
     seed: int | None = None
     dtype: Literal["float32", "float64"] | None = None
@@ -75,6 +79,8 @@ class TrainOptions:
     log_every: int | None = None
     checkpoint_every: int | None = None
     """updates between checkpoints (one more after every epoch)"""
+    snapshots: int | None = None
+    """so many checkpoints, from the first to the last, are never deleted: for 'minirnn inspect'"""
     name: str | None = None
     """name of the run folder; default: the set, the cell and a number"""
     runs: Path = Path("runs")

@@ -1,7 +1,6 @@
 """The loop: updates, epochs, checkpoints, best so far, interruption; the same for every task.
 
-A task has ``epochs``, ``updates`` (per epoch), ``tokens_per_update`` and the methods of
-``minirnn.train.language_model.LanguageModelTask``.
+What a task is stands in ``minirnn.train.task.Task``.
 """
 
 import math
@@ -18,7 +17,7 @@ from minirnn.train.checkpoint import (
     set_aside,
     write_checkpoint,
 )
-from minirnn.train.progress import Progress, measured
+from minirnn.train.progress import Progress
 
 MOST_SKIPPED = 50  # non-finite updates in a row after which a run is given up
 
@@ -36,10 +35,11 @@ class Loop:
     uninterrupted one: bit for bit on a CPU.
     """
 
-    def __init__(self, task, folder, run, log_every, checkpoint_every, stream=None, quiet=False):
+    def __init__(self, task, folder, run, log_every, checkpoint_every, stream=None, quiet=False, snapshots=()):
         self.task, self.folder, self.run = task, folder, run
         self.log_every, self.checkpoint_every = log_every, checkpoint_every
         self.stream, self.quiet = stream, quiet
+        self.snapshots = snapshots  # the steps whose checkpoints are kept for good
         self.epoch = self.position = self.step = self.skipped = self.skipped_in_a_row = 0
         self.best, self.chain = None, ""
         self.seconds = self.update_seconds = 0.0  # since the start of the run, and in updates alone
@@ -88,7 +88,7 @@ class Loop:
         self.folder.begin_metrics(int(state["metrics_bytes"]))
 
     def checkpoint(self):
-        """Write the state of this moment and delete what is neither among the newest two nor the best."""
+        """Write the state of this moment and delete what is neither a snapshot, nor the best, nor of the newest two."""
         state = {
             "epoch": self.epoch, "position": self.position, "step": self.step, "skipped": self.skipped,
             "skipped_in_a_row": self.skipped_in_a_row, "best": self.best, "chain": self.chain,
@@ -97,15 +97,16 @@ class Loop:
         }  # fmt: skip
         write_checkpoint(self.folder.checkpoints, self.step, self.task.arrays(), state, self.run)
         self.saved_step = self.step
-        discard_old(self.folder.checkpoints, [self.best["checkpoint"]] if self.best else [])
+        best = [self.best["checkpoint"]] if self.best else []
+        discard_old(self.folder.checkpoints, [*best, *map(name_of, self.snapshots)])
 
     def elapsed(self):
         """Seconds of training, those before an interruption included."""
         return self.seconds + time.monotonic() - self.begin
 
     def rate(self):
-        """Tokens a second over all updates so far, evaluations and checkpoints left out."""
-        return self.step * self.task.tokens_per_update / max(self.update_seconds, 1e-9)
+        """Tokens (the task's ``unit``) a second over all updates so far, evaluations and checkpoints left out."""
+        return self.step * self.task.per_update / max(self.update_seconds, 1e-9)
 
     def train(self, stop):
         """Train to the end -> True, or to the update at which ``stop`` became true -> False, with a checkpoint.
@@ -115,7 +116,7 @@ class Loop:
         total = self.task.epochs * self.task.updates
         progress = Progress(total, self.step, self.folder.path.name, self.stream, self.quiet)
         try:
-            while self.epoch < self.task.epochs:
+            while not self.task.finished(self.epoch, self.best):
                 while self.position < self.task.updates and not stop:
                     self._update(progress)
                 if stop or not self._end_epoch(progress, stop):
@@ -131,17 +132,19 @@ class Loop:
         self.update_seconds += time.perf_counter() - begin
         self.position += 1
         self.step += 1
-        loss, perplexity = self.task.progress()
-        progress.update(self.epoch + 1, self.rate(), loss, perplexity)
+        so_far = self.task.progress()
+        progress.update(self.epoch + 1, f"{self.rate():,.0f} {self.task.unit}/s", so_far)
         self._count_skipped(result, progress)
         if self.step % self.log_every == 0:
             self.folder.write_metric(
                 kind="train", step=self.step, epoch=self.epoch + 1, loss=result["loss"], norm=result["norm"],
-                epoch_loss=loss, epoch_perplexity=perplexity, lr=self.task.optimizer.lr,
-                tokens_per_second=round(self.rate()),
+                **{f"epoch_{name}": value for name, value in so_far.items()}, lr=self.task.optimizer.lr,
+                **{f"{self.task.unit}_per_second": round(self.rate())},
             )  # fmt: skip
         if self.step % self.checkpoint_every == 0 and self.position < self.task.updates:
             self._link()
+            self.checkpoint()
+        elif self.step in self.snapshots and self.position < self.task.updates:
             self.checkpoint()
 
     def _count_skipped(self, result, progress):
@@ -177,9 +180,8 @@ class Loop:
         self._link()
         self.folder.write_metric(kind="epoch", step=self.step, epoch=self.epoch + 1, best=better, skipped=self.skipped,
                                  seconds=self.elapsed(), **metrics)  # fmt: skip
-        valid = measured(metrics["valid_loss"], metrics["valid_perplexity"])
-        progress.line(f"epoch {self.epoch + 1}/{self.task.epochs} train perplexity {metrics['train_perplexity']:.2f},"
-                      f" valid {valid} lr {metrics['lr']:.4g}{' (best)' if better else ''}")  # fmt: skip
+        progress.line(f"epoch {self.epoch + 1}/{self.task.epochs} {self.task.headline(metrics)} lr {metrics['lr']:.4g}"
+                      f"{' (best)' if better else ''}")  # fmt: skip
         self.epoch += 1
         self.position = 0
         self.task.begin_epoch()

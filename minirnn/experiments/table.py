@@ -1,0 +1,87 @@
+"""An experiment's outcome: as JSON, which is what is committed, and from it as a table for people."""
+
+from minirnn.experiments.experiment import NotRun, Results
+from minirnn.train.run_folder import RunFolder, environment
+
+HELD = {True: "held", False: "NOT HELD", None: "not judged"}
+
+
+def outcome(experiment, jobs, folder=None):
+    """(Results, {row: number of runs still missing}) of Jobs, complete or not."""
+    runs, missing = {}, {}
+    for job in jobs:
+        result = job.result()
+        if result is None:
+            missing[job.row] = missing.get(job.row, 0) + 1
+        else:
+            kept = {"epochs": curves(job.path, experiment.curve)} if experiment.curve else {}
+            if experiment.measure is not None:
+                kept |= experiment.measure(job, folder)
+            runs.setdefault(job.row, []).append({**result, **kept, "seed": job.seed, "config": job.config})
+    return Results(experiment, runs), missing
+
+
+def curves(path, names):
+    """{metric: value of every epoch} from a run folder's metrics.jsonl."""
+    epochs = [line for line in RunFolder.open(path).read_metrics() if line["kind"] == "epoch"]
+    return {name: [line[name] for line in epochs] for name in names}
+
+
+def as_json(experiment, scale, shown, results, missing):
+    """The Rows ``shown`` with the source's numbers and ours, claims, data, what the numbers depend on; no paths."""
+    rows = []
+    for row in shown:
+        runs = results.runs.get(row.key, [])
+        ours = {c.title: _measured(results, row.key, c.title) for c in experiment.columns}
+        rows.append({"row": row.key, "paper": row.reported, "ours": ours, "seeds": [run["seed"] for run in runs],
+                     "missing": missing.get(row.key, 0), "seconds": [round(run["seconds"]) for run in runs],
+                     "config": runs[0]["config"] if runs else None})  # fmt: skip
+        for name in (*experiment.kept, *(["epochs"] if experiment.curve else [])):
+            rows[-1][name] = [run[name] for run in runs]
+    found = {(run["data"]["name"], run["data"]["origin"]) for runs in results.runs.values() for run in runs}
+    return {
+        "experiment": experiment.name, "title": experiment.title, "scale": scale,
+        "columns": {column.title: column.form for column in experiment.columns}, "rows": rows,
+        "claims": [{"claim": claim, "held": held} for claim, held in results.judge(scale)],
+        "data": [f"{name} ({origin})" for name, origin in sorted(found)], "notes": list(experiment.notes),
+        "environment": environment(),
+    }  # fmt: skip
+
+
+def _measured(results, row, column):
+    try:
+        values = results.values(row, column)
+    except NotRun:
+        return None
+    return {"mean": results(row, column), "sd": results.spread(row, column), "values": values.tolist()}
+
+
+def text(saved):
+    """The table of what ``as_json`` gave: paper | ours mean ± sd | seeds, then the claims, the data and the notes."""
+    columns, rows = saved["columns"], saved["rows"]
+    paired = {title for title in columns for row in rows if title in row["paper"]}
+    header = ["row"]
+    for title in columns:
+        header += [f"paper {title}"] * (title in paired) + [f"ours {title}"]
+    lines = [[*header, "seeds"]]
+    for row in rows:
+        cells = [row["row"]]
+        for title, form in columns.items():
+            if title in paired:
+                cells.append(f"{row['paper'][title]:{form}}" if title in row["paper"] else "")
+            cells.append(_ours(row["ours"][title], form))
+        done = len(row["seeds"])
+        lines.append([*cells, f"{done} of {done + row['missing']}" if row["missing"] else str(done)])
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    aligned = ["  ".join(f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}" for k, (cell, w) in enumerate(zip(line, widths)))
+               for line in lines]  # fmt: skip
+    claims = [f"{HELD[claim['held']]:>10}  {claim['claim']}" for claim in saved["claims"]]
+    data = [f"data: {', '.join(saved['data'])}"] if saved["data"] else []
+    head = f"{saved['title']}, scale {saved['scale']}"
+    return "\n".join([head, "", *aligned, "", *claims, *data, *(f"note: {note}" for note in saved["notes"])])
+
+
+def _ours(measured, form):
+    if measured is None:
+        return "-"
+    return f"{measured['mean']:{form}}" + (f" ± {measured['sd']:{form}}" if measured["sd"] is not None else "")
