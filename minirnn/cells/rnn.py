@@ -30,6 +30,7 @@ class RNN:
     name: ClassVar[str] = "rnn"
     gates: ClassVar[tuple] = ("h",)
     states: ClassVar[tuple] = ("h",)
+    masks: ClassVar[tuple] = ("gal",)
 
     def __post_init__(self):
         if self.nonlinearity not in ACTIVATIONS:
