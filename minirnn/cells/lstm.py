@@ -34,7 +34,7 @@ class Saved(NamedTuple):
 
 @dataclass(frozen=True)
 class LSTM:
-    """c_t = f c_{t-1} + i g,  h_t = o phi(c_t), gates stacked i f g o. thesis (2.2.4)-(2.2.6)
+    """c_t = f c_{t-1} + i g,  h_t = o phi(c_t), gates stacked i f g o. thesis (2.2.4)-(2.2.6), again (3.3.5)-(3.3.7)
 
     With zoneout, c_t and h_t are the shares d of c_{t-1} and h_{t-1} and 1 - d of these; phi acts on the new memory,
     not on c_t (slides).
