@@ -1,7 +1,8 @@
 """Exact limits: settings of the gates at which a cell must become something simpler. Those of masks are in
 test_recurrent_dropout_memory and test_zoneout.
 
-RNN, thesis (3.3.3); LSTM, thesis (2.2.4), (2.2.5), (2.2.6), again (3.3.5)-(3.3.7); GRU, thesis (2.2.7), (2.2.8), (2.2.9).
+RNN, thesis (3.3.3); LSTM, thesis (2.2.4), (2.2.5), (2.2.6), again (3.3.5)-(3.3.7);
+GRU, thesis (2.2.7), (2.2.8), (2.2.9).
 """
 
 import numpy as np

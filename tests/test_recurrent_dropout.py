@@ -2,7 +2,8 @@
 evaluation does, and what is refused.
 
 The schemes: gal, thesis (3.3.8), and for a vanilla RNN thesis (3.3.4); moon, thesis (3.3.9); ours, thesis (3.3.10). The
-scalings: thesis (3.3.2) and thesis (3.3.15); masks, thesis (3.3.1). What they do to memory: test_recurrent_dropout_memory.
+scalings: thesis (3.3.2) and thesis (3.3.15); masks, thesis (3.3.1). What
+they do to memory: test_recurrent_dropout_memory.
 """
 
 import itertools

@@ -92,7 +92,9 @@ class Dropout(Module):
 
 
 def draw_mask(rng, shape, keep, like, kept=1.0):
-    """Mask of ``shape``, thesis (3.3.1): ``kept`` with probability ``keep``, else 0; float type and device are those of array ``like``.
+    """Mask of ``shape``: ``kept`` with probability ``keep``, else 0; float type and device of array ``like``.
+
+    thesis (3.3.1)
 
     A random byte an entry costs less than a real number; the few entries that it does not decide draw one, so that the
     probability is exact.
