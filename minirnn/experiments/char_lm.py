@@ -1,8 +1,7 @@
 """Table 3.3 of the thesis: character models of the Penn Treebank, in bits per character."""
 
 from minirnn.experiments.experiment import Claim, Column, Experiment, Scale
-from minirnn.experiments.word_lm import CURVE, dropout_rows
-from minirnn.train.config import preset
+from minirnn.experiments.word_lm import CURVE, dropout_rows, recipe
 
 # Table 3.3, (valid, test) bits per character of Moon, Gal, Ours by (forward, rate, sampling)
 NONE = {False: (1.460, 1.457), True: (1.362, 1.326)}
@@ -34,12 +33,6 @@ CLAIMS = (
 )  # fmt: skip
 
 
-def configure(row, scale, seed):
-    """The thesis's recipe at the size of the scale."""
-    settings = dict(scale.settings)
-    return preset("char", settings.pop("preset"), **{**settings, **row.settings, "seed": seed})
-
-
 EXPERIMENT = Experiment(
     name="table-3.3",
     title="Character language model: bits per character (thesis Table 3.3, sec. 3.4.3)",
@@ -51,7 +44,7 @@ EXPERIMENT = Experiment(
         "classroom": Scale({"preset": "classroom"}, claims=CLAIMS, rows=CLASSROOM),
         "paper": Scale({"preset": "thesis"}, claims=CLAIMS),
     },
-    configure=configure,
+    configure=recipe("char"),
     curve=CURVE,
     notes=(
         "batch size (32) and carrying the state over from chunk to chunk are decisions; the thesis gives neither",

@@ -15,7 +15,7 @@ from minirnn.autograd import no_grad
 from minirnn.cells import LSTM, Masks, Weights
 from minirnn.errors import InputError, must_be
 from minirnn.experiments.experiment import Claim, Column, Experiment, Row
-from minirnn.experiments.word_lm import SAMPLINGS, SCALES, configure
+from minirnn.experiments.word_lm import SAMPLINGS, SCALES, recipe
 from minirnn.models.word_lm import detached
 from minirnn.nn import RecurrentDropout
 from minirnn.plots.memory import memory_curves
@@ -156,7 +156,7 @@ EXPERIMENT = Experiment(
     columns=(Column("log-slope", "log_slope", ".4f"), Column("eval/train", "cell_ratio", ".3f")),
     scales={name: replace(scale, claims=CLAIMS if name == "smoke" else TRAINED_CLAIMS, rows=())
             for name, scale in SCALES.items()},
-    configure=configure,
+    configure=recipe("word"),
     measure=measure,
     kept=("marker", "cell_ratio_by_step"),
     draw=draw,

@@ -78,10 +78,14 @@ EPOCHS = 30  # at the preset's 14 every row's validation perplexity still falls,
 PATIENCE = 4  # decision: a run that has not improved for so many epochs, each with a smaller step, is over
 
 
-def configure(row, scale, seed):
-    """The thesis's recipe at the size of the scale."""
-    settings = dict(scale.settings)
-    return preset("word", settings.pop("preset"), **{**settings, **row.settings, "seed": seed})
+def recipe(level):
+    """How a row, scale and seed become a LanguageModelConfig: the thesis's recipe at the size of the scale."""
+
+    def configure(row, scale, seed):
+        settings = dict(scale.settings)
+        return preset(level, settings.pop("preset"), **{**settings, **row.settings, "seed": seed})
+
+    return configure
 
 
 SCALES = {
@@ -99,7 +103,7 @@ TABLE = Experiment(
     rows=ROWS,
     columns=COLUMNS,
     scales=SCALES,
-    configure=configure,
+    configure=recipe("word"),
     curve=CURVE,
     notes=(
         "the thesis averages exp(loss) over chunks and adds 1e-6 to probabilities; ours is exp(total loss / tokens)",
