@@ -191,10 +191,8 @@ def _check_finite(name, values, parents):
             for place, parent in enumerate(parents):
                 if parent.dtype.kind == "f" and not xp_of(parent.value).isfinite(parent.value).all():
                     made = f"operation {parent.node.name!r}" if parent.node else "the caller"
-                    raise NonFiniteError(
-                        name,
-                        f"{name}: argument {place} holds a non-finite value given by {made}; look there first",
-                    )
+                    given = f"argument {place} holds a non-finite value given by {made}"
+                    raise NonFiniteError(name, f"{name}: {given}; look there first")
             raise NonFiniteError(name, f"{name}: made the first non-finite value from finite arguments")
 
 
@@ -216,11 +214,8 @@ def _cotangent(where, output, cotangent):
         )
     if cotangent is None:
         if output.size != 1:
-            raise InputError(
-                must_be(
-                    where, "cotangent", f"given for an output of shape {output.shape}", "None", "sum() the loss first"
-                )
-            )
+            what = f"given for an output of shape {output.shape}"
+            raise InputError(must_be(where, "cotangent", what, "None", "sum() the loss first"))
         return Tensor(xp_of(output.value).ones_like(output.value))
     if not isinstance(cotangent, Tensor):
         cotangent = Tensor(xp_of(output.value).asarray(cotangent, dtype=output.dtype))
