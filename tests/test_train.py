@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minirnn import data, nn
+from minirnn import data, nn, optim
 from minirnn.errors import InputError
 from minirnn.train import (
     Diverged,
@@ -194,7 +194,7 @@ def test_loss_of_an_update_is_the_sum_over_time_of_the_batch_mean(config, monkey
     for p in task.model.parameters():
         p.value = np.zeros_like(p.value)  # uniform predictions
     norms = []
-    monkeypatch.setattr(language_model.optim, "clip_grad_norm", lambda parameters, clip: norms.append(clip))
+    monkeypatch.setattr(optim, "clip_grad_norm", lambda parameters, clip: norms.append(clip))
     assert task.update(0, 0)["loss"] == pytest.approx(np.log(V), rel=1e-6)
     targets = task.batches[0][1]
     expected = np.bincount(targets.ravel(), minlength=V) / -config.batch + config.window / V

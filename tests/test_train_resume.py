@@ -16,7 +16,7 @@ import pytest
 from minirnn.errors import InputError
 from minirnn.files import Lock
 from minirnn.train import load_model, loop, resume_run, train_language_model
-from minirnn.train import runs as runs_module
+from minirnn.train import execute
 from minirnn.train.checkpoint import checkpoints
 from minirnn.train.language_model import LanguageModelTask, load_corpus
 from minirnn.train.run_folder import RunFolder
@@ -45,7 +45,7 @@ def stop_after(monkeypatch, updates):
             self.number = signal.SIGINT if self.left < 0 else 0
             return self.left < 0
 
-    monkeypatch.setattr(runs_module, "StopRequest", Stop)
+    monkeypatch.setattr(execute, "StopRequest", Stop)
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,10 @@ class TrainOptions:
     clip: float | None = None
     """bound of the global gradient norm"""
     schedule: Literal["plateau", "epoch-decay", "constant"] | None = None
+    decay: float | None = None
+    """of --schedule epoch-decay: lr is multiplied by it after each epoch from the tenth on"""
+    patience: int | None = None
+    """end after so many epochs without a new best"""
     ppl_mode: Literal["total", "mean_of_exp"] | None = None
     seed: int | None = None
     dtype: Literal["float32", "float64"] | None = None

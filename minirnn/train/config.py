@@ -34,37 +34,34 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
-class LanguageModelConfig:
-    """Everything that decides the numbers of a run: equal configurations on equal data give equal runs.
+class TrainingConfig:
+    """What every trained recurrent model has: equal configurations on equal data give equal runs.
 
-    level "word" or "char"; data a registered set or ``text`` a file; limit bounds a word vocabulary; rate, scheme,
-    sampling, scaling the recurrent dropout; forward_dropout on the embedded input and before the output layer; clip
-    bounds the global norm of the gradient of the loss, which is summed over the window and averaged over the batch.
+    cell and hidden of the recurrent layer; rate, scheme, sampling, scaling: its recurrent dropout; forward_dropout on
+    its input and its output; clip bounds the global norm of the loss's gradient; schedule "plateau" divides lr by 1.5
+    when the validation value is not below the best, "epoch-decay" multiplies it by ``decay`` from the tenth epoch on;
+    patience ends the run after so many epochs without a new best. InputError names the entry that is wrong.
     """
 
-    level: str = "word"
-    data: str = "python-help"
-    text: str | None = None
+    where = "train"  # how errors begin
+    data: str = ""
     source: str = "search"
-    limit: int | None = None
     cell: str = "lstm"
-    embedding: int = 128
     hidden: int = 128
-    layers: int = 1
-    init: float = 0.05
     rate: float = 0.0
     scheme: str = "ours"
     sampling: str = "per_step"
     scaling: str = "test"
     forward_dropout: tuple[float, float] = (0.0, 0.0)
+    init: float = 0.05
     batch: int = 20
-    window: int = 35
     epochs: int = 14
     optimizer: str = "sgd"
     lr: float = 1.0
     clip: float | None = 10.0
     schedule: str = "plateau"
-    ppl_mode: str = "total"
+    decay: float = 0.97
+    patience: int | None = None
     seed: int = 0
     dtype: str = "float32"
     kernels: str | None = None
@@ -74,22 +71,35 @@ class LanguageModelConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "forward_dropout", tuple(self.forward_dropout))
-        choices = {"level": tuple(PRESETS), "optimizer": OPTIMIZERS, "schedule": SCHEDULES,
-                   "dtype": ("float32", "float64"), "ppl_mode": ("total", "mean_of_exp"),
-                   "cell": ("lstm", "gru", "rnn")}  # fmt: skip
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise InputError(must_be("train", name, "one of " + ", ".join(known), repr(getattr(self, name))))
-        for name in ("embedding", "hidden", "layers", "batch", "window", "epochs", "log_every", "checkpoint_every"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InputError(must_be("train", name, "an integer of at least 1", repr(value)))
-        for name in ("lr", "init", "clip"):
+        self.check_choices(optimizer=OPTIMIZERS, schedule=SCHEDULES, dtype=("float32", "float64"),
+                           cell=("lstm", "gru", "rnn"))  # fmt: skip
+        self.check_counts("hidden", "batch", "epochs", "log_every", "checkpoint_every")
+        if self.patience is not None:
+            self.check_counts("patience")
+        for name in ("lr", "init", "clip", "decay"):
             value = getattr(self, name)
             if not (value is None and name == "clip") and not 0 < value < float("inf"):
-                raise InputError(must_be("train", name, "a positive number", repr(value)))
+                raise InputError(must_be(self.where, name, "a positive number", repr(value)))
         if len(self.forward_dropout) != 2:
-            raise InputError(must_be("train", "forward_dropout", "two rates, in and out", repr(self.forward_dropout)))
+            what = "two rates, in and out"
+            raise InputError(must_be(self.where, "forward_dropout", what, repr(self.forward_dropout)))
+
+    def check_choices(self, **choices):
+        """InputError unless each named entry is among its choices."""
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise InputError(must_be(self.where, name, "one of " + ", ".join(known), repr(getattr(self, name))))
+
+    def check_counts(self, *names):
+        """InputError unless each named entry is an integer of at least 1."""
+        for name in names:
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InputError(must_be(self.where, name, "an integer of at least 1", repr(value)))
+
+    def recurrent_dropout(self):
+        """The argument of that name of a recurrent layer."""
+        return (self.scheme, self.rate, self.sampling, self.scaling) if self.rate else None
 
     def to_json(self):
         """A dict of JSON values that ``from_json`` turns back into an equal configuration."""
@@ -105,6 +115,29 @@ class LanguageModelConfig:
             return cls(**stored)
         except TypeError as error:
             raise InputError(must_be("config.json", "entries", "of their types", f"a wrong one ({error})")) from None
+
+
+@dataclass(frozen=True)
+class LanguageModelConfig(TrainingConfig):
+    """A language-model run.
+
+    level "word" or "char"; data a registered set or ``text`` a file; limit bounds a word vocabulary; window steps of
+    truncated BPTT. The loss, to whose gradient clip refers, is summed over the window and averaged over the batch.
+    """
+
+    level: str = "word"
+    data: str = "python-help"
+    text: str | None = None
+    limit: int | None = None
+    embedding: int = 128
+    layers: int = 1
+    window: int = 35
+    ppl_mode: str = "total"
+
+    def __post_init__(self):
+        self.check_choices(level=tuple(PRESETS), ppl_mode=("total", "mean_of_exp"))
+        self.check_counts("embedding", "layers", "window")
+        super().__post_init__()
 
 
 def preset(level, name, **given):

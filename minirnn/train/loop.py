@@ -1,7 +1,6 @@
 """The loop: updates, epochs, checkpoints, best so far, interruption; the same for every task.
 
-A task has ``epochs``, ``updates`` (per epoch), ``tokens_per_update`` and the methods of
-``minirnn.train.language_model.LanguageModelTask``.
+What a task is stands in ``minirnn.train.task.Task``.
 """
 
 import math
@@ -18,7 +17,7 @@ from minirnn.train.checkpoint import (
     set_aside,
     write_checkpoint,
 )
-from minirnn.train.progress import Progress, measured
+from minirnn.train.progress import Progress
 
 MOST_SKIPPED = 50  # non-finite updates in a row after which a run is given up
 
@@ -104,8 +103,8 @@ class Loop:
         return self.seconds + time.monotonic() - self.begin
 
     def rate(self):
-        """Tokens a second over all updates so far, evaluations and checkpoints left out."""
-        return self.step * self.task.tokens_per_update / max(self.update_seconds, 1e-9)
+        """Tokens (the task's ``unit``) a second over all updates so far, evaluations and checkpoints left out."""
+        return self.step * self.task.per_update / max(self.update_seconds, 1e-9)
 
     def train(self, stop):
         """Train to the end -> True, or to the update at which ``stop`` became true -> False, with a checkpoint.
@@ -115,7 +114,7 @@ class Loop:
         total = self.task.epochs * self.task.updates
         progress = Progress(total, self.step, self.folder.path.name, self.stream, self.quiet)
         try:
-            while self.epoch < self.task.epochs:
+            while not self.task.finished(self.epoch, self.best):
                 while self.position < self.task.updates and not stop:
                     self._update(progress)
                 if stop or not self._end_epoch(progress, stop):
@@ -131,14 +130,14 @@ class Loop:
         self.update_seconds += time.perf_counter() - begin
         self.position += 1
         self.step += 1
-        loss, perplexity = self.task.progress()
-        progress.update(self.epoch + 1, self.rate(), loss, perplexity)
+        so_far = self.task.progress()
+        progress.update(self.epoch + 1, f"{self.rate():,.0f} {self.task.unit}/s", so_far)
         self._count_skipped(result, progress)
         if self.step % self.log_every == 0:
             self.folder.write_metric(
                 kind="train", step=self.step, epoch=self.epoch + 1, loss=result["loss"], norm=result["norm"],
-                epoch_loss=loss, epoch_perplexity=perplexity, lr=self.task.optimizer.lr,
-                tokens_per_second=round(self.rate()),
+                **{f"epoch_{name}": value for name, value in so_far.items()}, lr=self.task.optimizer.lr,
+                **{f"{self.task.unit}_per_second": round(self.rate())},
             )  # fmt: skip
         if self.step % self.checkpoint_every == 0 and self.position < self.task.updates:
             self._link()
@@ -177,9 +176,8 @@ class Loop:
         self._link()
         self.folder.write_metric(kind="epoch", step=self.step, epoch=self.epoch + 1, best=better, skipped=self.skipped,
                                  seconds=self.elapsed(), **metrics)  # fmt: skip
-        valid = measured(metrics["valid_loss"], metrics["valid_perplexity"])
-        progress.line(f"epoch {self.epoch + 1}/{self.task.epochs} train perplexity {metrics['train_perplexity']:.2f},"
-                      f" valid {valid} lr {metrics['lr']:.4g}{' (best)' if better else ''}")  # fmt: skip
+        progress.line(f"epoch {self.epoch + 1}/{self.task.epochs} {self.task.headline(metrics)} lr {metrics['lr']:.4g}"
+                      f"{' (best)' if better else ''}")  # fmt: skip
         self.epoch += 1
         self.position = 0
         self.task.begin_epoch()

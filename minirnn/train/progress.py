@@ -9,7 +9,7 @@ PLAIN_EVERY = 10.0  # seconds between plain lines
 
 
 class Progress:
-    """Shows loss, perplexity, tokens/s and time left of ``total`` updates, of which ``done`` were made earlier."""
+    """Shows what is measured, the speed and the time left of ``total`` updates, of which ``done`` were made earlier."""
 
     def __init__(self, total, done=0, name="", stream=None, quiet=False):
         self.total, self.done, self.name = total, done, name
@@ -20,17 +20,17 @@ class Progress:
         if not quiet and self.stream.isatty():
             self.bar = tqdm(total=total, initial=done, desc=name, unit="update", file=self.stream, dynamic_ncols=True)
 
-    def update(self, epoch, rate, loss, perplexity):
-        """One update was made; ``rate`` tokens/s, loss and perplexity of the epoch so far."""
+    def update(self, epoch, rate, measured):
+        """One update was made; ``rate`` in words, such as "900 tokens/s", ``measured`` over the epoch so far."""
         self.made += 1
         if self.bar is not None:
-            self.bar.set_postfix_str(f"{measured(loss, perplexity)}, {rate:,.0f} tokens/s", refresh=False)
+            self.bar.set_postfix_str(f"{in_words(measured)}, {rate}", refresh=False)
             self.bar.set_description(f"{self.name} epoch {epoch}".strip(), refresh=False)
             self.bar.update()
         elif not self.quiet and time.monotonic() - self.said > PLAIN_EVERY:
             self.said = time.monotonic()
             at = f"epoch {epoch} update {self.done + self.made}/{self.total}"
-            self.line(f"{at} {measured(loss, perplexity)}, {rate:,.0f} tokens/s, {clock(self.left())} left")
+            self.line(f"{at} {in_words(measured)}, {rate}, {clock(self.left())} left")
 
     def line(self, text):
         """Print one line, above the bar if there is one."""
@@ -49,9 +49,9 @@ class Progress:
             self.bar.close()
 
 
-def measured(loss, perplexity):
-    """ "loss 4.321 perplexity 75.3"."""
-    return f"loss {loss:.4f} perplexity {perplexity:.2f}"
+def in_words(measured):
+    """{"loss": 4.321, "perplexity": 75.3} -> "loss 4.3210 perplexity 75.30"."""
+    return " ".join(f"{name} {value:.{4 if name == 'loss' else 2}f}" for name, value in measured.items())
 
 
 def clock(seconds):
