@@ -15,6 +15,7 @@ COMMANDS = {
     "equations": ("minirnn.course.equations_command", "each equation: its code lines, its tests, its chapter"),
     "demo": ("minirnn.course.demo", "three minutes: prove an LSTM's gradients, train it on real text, read the report"),
     "bench": ("minirnn.bench.command", "time workloads, alone or against PyTorch and JAX, once gradients agree"),
+    "reproduce": ("minirnn.experiments.command", "a table or figure of the sources: paper | ours, and claims held"),
     "data": ("minirnn.data.command", "list, fetch, locate and diagnose data sets"),
 }
 

@@ -31,6 +31,8 @@ ARROWS = {
     "gradcheck": {"array", "autograd", "bptt", "cells", "errors", "kernels", "models", "nn", "ops", "optim", "plots",
                   ""},
     "train": {"array", "autograd", "data", "errors", "files", "metrics", "models", "nn", "ops", "optim", "plots", ""},
+    "experiments": {"array", "autograd", "bptt", "cells", "data", "errors", "files", "metrics", "models", "nn", "ops",
+                    "plots", "threads", "train", ""},
     "bench": {"autograd", "errors", "files", "kernels", "models", "nn", "ops", "optim", ""},
     "course": {"array", "autograd", "bptt", "cells", "data", "errors", "gradcheck", "metrics", "models", "nn", "ops",
                "optim", "plots", "train", ""},

@@ -67,6 +67,8 @@ def execute(run_folder, task, stream, quiet, fresh):
     with StopRequest() as stop:
         try:
             if fresh:
+                for name, values in task.files().items():
+                    run_folder.write_json(name, values)
                 say(f"{run_folder.path}: {task.introduction()}, {size_of(task.model):,} parameters,"
                     f" {task.epochs} x {task.updates} updates")  # fmt: skip
                 loop.start()

@@ -136,6 +136,9 @@ class LanguageModelTask(Task):
             return None
         return {"test_perplexity": test.value, "test_bits": test.bits, "ppl_mode": self.config.ppl_mode}
 
+    def files(self):
+        return {"vocabulary.json": {"level": self.corpus.vocab.level, "symbols": self.corpus.vocab.symbols}}
+
     def introduction(self):
         return f"{self.corpus.name} ({self.corpus.origin}), {len(self.corpus.vocab)} {self.config.level}s"
 
@@ -159,6 +162,11 @@ class LanguageModelTask(Task):
         states = tuple(Tensor(to_device(carried[name], self.config.device)) for name in sorted(carried))
         self.carried = None if not states else states if self.config.cell == "lstm" else states[0]
         self.nll, self.tokens = float(numbers["nll"]), int(numbers["tokens"])
+
+
+def make_task(config, folder=None):
+    """The task of a configuration on its data."""
+    return LanguageModelTask(config, load_corpus(config, folder))
 
 
 def describe(corpus):

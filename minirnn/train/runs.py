@@ -27,7 +27,6 @@ def train_language_model(config, runs="runs", name=None, folder=None, stream=Non
     make = RunFolder.create_numbered if name is None else RunFolder.create
     run_folder = make(runs, stem if name is None else name, stored)
     with run_folder:
-        run_folder.write_json("vocabulary.json", {"level": corpus.vocab.level, "symbols": corpus.vocab.symbols})
         return execute(run_folder, task, stream, quiet, fresh=True)
 
 

@@ -54,6 +54,10 @@ class Task:
         self.optimizer = build_optimizer(config, model.parameters())
         self.schedule = build_schedule(config, self.optimizer)
 
+    def files(self):
+        """{name: JSON values} of what the run folder holds besides the configuration."""
+        return {}
+
     def on_device(self, array):
         """A batch where the model is."""
         return to_device(array, self.model.parameters()[0].device)

@@ -1,0 +1,115 @@
+"""What an experiment is: rows with the source's numbers, a run for each row and seed, and claims about the outcome."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+class NotRun(LookupError):
+    """A claim asks for a row that was not run."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: ``key`` names it in ``--rows``, ``reported`` holds the source's numbers by column.
+
+    ``settings`` is what the row changes in the configuration of its scale.
+    """
+
+    key: str
+    settings: dict
+    reported: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measured number: ``metric`` its name in result.json, ``form`` how it prints, ``factor`` to the source's unit."""
+
+    title: str
+    metric: str
+    form: str = ".2f"
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement about the outcome; ``holds(results)`` judges it, reading means with ``results(row, column)``."""
+
+    text: str
+    holds: Callable
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One size of an experiment: ``settings`` shared by all rows, how many seeds, the claims that must hold at it.
+
+    ``rows`` names those run where none are asked for; empty means all.
+    """
+
+    settings: dict
+    seeds: int = 1
+    claims: tuple[Claim, ...] = ()
+    rows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table or figure of the sources.
+
+    kind names how a run is done (``minirnn.experiments.kinds``), ``configure(row, scale, seed)`` makes its
+    configuration from the settings. ``curve`` names the metrics of every epoch that are kept; ``draw(results)``, if
+    there is one, makes the figure (matplotlib).
+    """
+
+    name: str
+    title: str
+    kind: str
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+    scales: dict[str, Scale]
+    configure: Callable
+    notes: tuple[str, ...] = ()
+    curve: tuple[str, ...] = ()
+    draw: Callable | None = None
+
+
+class Results:
+    """Measured values of an experiment: ``results(row, column)`` is the mean over seeds."""
+
+    def __init__(self, experiment, runs):
+        """``runs`` {row key: list of result.json contents, one a seed, with "epochs" {metric: values} where kept}."""
+        self.experiment, self.runs = experiment, runs
+        self.columns = {column.title: column for column in experiment.columns}
+
+    def values(self, row, column):
+        """The measurements of one cell of the table, one a seed; NotRun when there is none."""
+        entry = self.columns[column]
+        found = [run[entry.metric] for run in self.runs.get(row, ()) if run.get(entry.metric) is not None]
+        if not found:
+            raise NotRun(row)
+        return np.asarray(found, dtype=float) * entry.factor
+
+    def __call__(self, row, column):
+        return float(self.values(row, column).mean())
+
+    def spread(self, row, column):
+        """Standard deviation over seeds (of a sample, n - 1); None with fewer than two."""
+        values = self.values(row, column)
+        return float(values.std(ddof=1)) if len(values) > 1 else None
+
+    def epochs(self, row):
+        """{metric: value of every epoch} of a row's first seed; NotRun when there is none."""
+        if not self.runs.get(row):
+            raise NotRun(row)
+        return self.runs[row][0]["epochs"]
+
+    def judge(self, scale):
+        """[(claim's text, True, False, or None where its rows were not run)] of the scale's claims."""
+        judged = []
+        for claim in self.experiment.scales[scale].claims:
+            try:
+                judged.append((claim.text, bool(claim.holds(self))))
+            except NotRun:
+                judged.append((claim.text, None))
+        return judged

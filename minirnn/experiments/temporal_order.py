@@ -1,0 +1,78 @@
+"""Table 3.1 of the thesis: Temporal Order under three schemes of recurrent dropout, sampled per step or per sequence."""
+
+from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale
+from minirnn.train.temporal_order import TemporalOrderConfig
+
+LENGTHS = {"short": 15, "medium": 30}
+SAMPLINGS = {"step": "per_step", "sequence": "per_sequence"}
+# (train, test) accuracy in %; "<25" of the thesis stands as 25
+MOON = {("short", "step"): (100, 100), ("medium", "step"): (25, 25),
+        ("short", "sequence"): (100, 25), ("medium", "sequence"): (100, 25)}  # fmt: skip
+
+
+def rows():
+    """One row a scheme, sampling and length; no dropout first."""
+    made = []
+    for name, length in LENGTHS.items():
+        made.append(Row(f"{name}-none", {"length": length, "rate": 0.0}))
+        for scheme in ("ours", "gal", "moon"):
+            for word, sampling in SAMPLINGS.items():
+                train, test = MOON[name, word] if scheme == "moon" else (100, 100)
+                settings = {"length": length, "scheme": scheme, "rate": 0.5, "sampling": sampling}
+                made.append(Row(f"{name}-{scheme}-{word}", settings, {"train %": train, "test %": test}))
+    return tuple(made)
+
+
+def kept(result):
+    """Ours and Gal: at least 95 % of the test sequences, whatever the sampling and length."""
+    return all(result(f"{length}-{scheme}-{word}", "test %") >= 95
+               for length in LENGTHS for scheme in ("ours", "gal") for word in SAMPLINGS)  # fmt: skip
+
+
+def lost(result):
+    """Moon per sequence: at least 95 % in training, at most 35 % in the test."""
+    return all(result(f"{n}-moon-sequence", "train %") >= 95 and result(f"{n}-moon-sequence", "test %") <= 35
+               for n in LENGTHS)  # fmt: skip
+
+
+def same_function(result):
+    """Equal update counts of Moon and Ours per sequence, seed by seed."""
+    return all((result.values(f"{n}-moon-sequence", "updates") == result.values(f"{n}-ours-sequence", "updates")).all()
+               for n in LENGTHS)  # fmt: skip
+
+
+CLAIMS = (
+    Claim("Gal and Ours solve both lengths with both samplings: test >= 95 %", kept),
+    Claim("Moon per sequence is learned and lost in the test: train >= 95 %, test <= 35 %", lost),
+    Claim("Moon per step, Short: at least 4 times the updates of Ours per step",
+          lambda r: r("short-moon-step", "updates") >= 4 * r("short-ours-step", "updates")),
+    Claim("Moon per step, Medium, stays below 40 % within the budget", lambda r: r("medium-moon-step", "test %") < 40),
+    Claim("Moon and Ours per sequence are one function in training: the same number of updates", same_function),
+)  # fmt: skip
+
+CLASSROOM = {"hidden": 64, "batch": 32, "optimizer": "adam", "lr": 3e-3, "clip": 5.0, "init": 0.1, "forget_bias": 1.0,
+             "epochs": 60, "test": 2000}  # fmt: skip
+PAPER = {"hidden": 256, "batch": 32, "optimizer": "sgd", "lr": 0.1, "clip": 5.0, "init": 0.05, "forget_bias": None,
+         "fixed": 200, "epochs": 5000, "test": 10_000}  # fmt: skip
+
+EXPERIMENT = Experiment(
+    name="table-3.1",
+    title="Temporal Order: accuracy in training and in the test (thesis Table 3.1, sec. 3.4.1)",
+    kind="temporal-order",
+    rows=rows(),
+    columns=(
+        Column("train %", "train_accuracy", ".1f", 100),
+        Column("test %", "test_accuracy", ".1f", 100),
+        Column("updates", "updates_to_solve", ".0f"),
+    ),
+    scales={
+        "smoke": Scale({**CLASSROOM, "hidden": 8, "epochs": 1, "test": 200}),
+        "classroom": Scale(CLASSROOM, seeds=2, claims=CLAIMS),
+        "paper": Scale(PAPER, claims=CLAIMS),
+    },
+    configure=lambda row, scale, seed: TemporalOrderConfig(**{**scale.settings, **row.settings, "seed": seed}),
+    notes=(
+        "updates: until the mean accuracy of 50 training batches exceeds 99 %; none where the budget ends first",
+        "the thesis writes <25 for Moon per sequence, Medium, test; 25 stands here",
+    ),
+)

@@ -1,0 +1,27 @@
+"""One run in a process of its own: ``python -m minirnn.experiments.worker JSON``."""
+
+import json
+import sys
+
+from minirnn.errors import DtypeError, InputError
+from minirnn.experiments import kinds
+from minirnn.threads import use_threads
+from minirnn.train.loop import Diverged
+
+
+def main(text):
+    """Do the run that the JSON describes -> exit status: 0 complete, 1 diverged, 2 bad input, 130 or 143 stopped."""
+    task = json.loads(text)
+    use_threads()
+    try:
+        return kinds.run(task["kind"], task["config"], task["path"], task["folder"], quiet=task["quiet"]).status
+    except Diverged as error:
+        print(f"minirnn: {error}", file=sys.stderr)
+        return 1
+    except (InputError, DtypeError, OSError) as error:
+        print(f"minirnn: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,43 @@
+"""A label for a whole sequence: a recurrent layer whose last state is classified (thesis sec. 3.4.1 and 3.4.5)."""
+
+import numpy as np
+
+from minirnn import nn
+from minirnn.errors import InputError, must_be
+from minirnn.models.word_lm import LAYERS
+from minirnn.nn.layers import check_rate
+
+
+class SequenceClassifier(nn.Module):
+    """p(class | sequence): x (T, B, D), lengths (B,) or None -> logits (B, classes), from each row's last state h_T.
+
+    cell "lstm", "gru" or "rnn"; forward dropout on the inputs and on h_T; recurrent_dropout as in nn.LSTM. With
+    ``init`` all parameters, biases included, are drawn from U(-init, init), else each layer's own initialisation stays;
+    forget_bias, if given, is then the LSTM's b_f. InputError for an unknown cell or a rate outside [0, 1).
+    """
+
+    def __init__(self, inputs, hidden, classes, *, cell="lstm", forward_dropout=(0.0, 0.0), recurrent_dropout=None,
+                 init=None, forget_bias=None, rng=None, dtype=np.float32, **layer_options):  # fmt: skip
+        if cell not in LAYERS:
+            raise InputError(must_be("SequenceClassifier", "cell", f"one of {', '.join(LAYERS)}", repr(cell)))
+        drop_in, drop_out = (check_rate("forward_dropout", rate) for rate in forward_dropout)
+        rng = np.random.default_rng(rng)
+        self.recurrent = LAYERS[cell](inputs, hidden, recurrent_dropout=recurrent_dropout, rng=rng, dtype=dtype,
+                                      **layer_options)  # fmt: skip
+        self.output = nn.Linear(hidden, classes, rng=rng, dtype=dtype)
+        self.input_dropout, self.output_dropout = nn.Dropout(drop_in), nn.Dropout(drop_out)
+        if init is not None:
+            for parameter in self.parameters():
+                parameter.value = nn.init.uniform(rng, parameter.shape, init, dtype)
+        if forget_bias is not None and cell == "lstm":
+            bias = self.recurrent.bias_ih_l0.value
+            bias[hidden : 2 * hidden] = forget_bias  # gates i, f, g, o
+            self.recurrent.bias_hh_l0.value[hidden : 2 * hidden] = 0
+
+    def forward(self, x, lengths=None, rng=None):
+        """rng a Streams, for the masks in training."""
+        draw = rng if callable(rng) else lambda *name: rng
+        x = self.input_dropout(x, draw("input"))
+        _, state = self.recurrent(x, lengths=lengths, rng=None if rng is None else draw)
+        last = (state[0] if isinstance(state, tuple) else state)[0]  # h_T of the one layer, (B, H)
+        return self.output(self.output_dropout(last, draw("output")))
