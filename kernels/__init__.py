@@ -160,6 +160,44 @@ def embedding_gradient(ids, dy, rows):
     return table.gradient(border.indices("embedding_gradient", "ids", ids, len(dy), rows), dy, rows)
 
 
+def updated(rule, p, g, states, constants):
+    """One step of an optimiser in a single pass: a parameter, its gradient, ``states`` of one shape -> new parameter.
+
+    rule and constants: "sgd" (rate), "momentum" (momentum, rate; state velocity), "rmsprop" (rho, rate, eps; state
+    square), "adam" (beta_1, beta_2, lr / (1 - beta_1^t), 1 / sqrt(1 - beta_2^t), eps; states mean, square), each as in
+    ``minirnn.optim``. The states, C-contiguous, are overwritten. InputError for shapes, DtypeError for types.
+    """
+    from minirnn.kernels import update
+
+    parts = {"sgd": update.descend_part, "momentum": update.momentum_part, "rmsprop": update.rmsprop_part,
+             "adam": update.adam_part}  # fmt: skip
+    p = border.floats("updated", "p", p, "p's", p.shape)
+    g = border.laid_out("updated", "g", g, p.dtype, "p's shape", p.shape)
+    return update.update(parts[rule], p, g, states, constants)
+
+
+def scaled(g, factor):
+    """factor g -> a new array, in memory that was used before."""
+    from minirnn.kernels import update
+
+    return update.scale(border.floats("scaled", "g", g, "any", g.shape), factor)
+
+
+def add_row(y, row):
+    """Add row (N,) to every row of y (M, N), C-contiguous, in place; returns y."""
+    from minirnn.kernels import update
+
+    return update.run_over(update.add_row_part, y, border.laid_out("add_row", "row", row, y.dtype, "(N,)", y.shape[1:]))
+
+
+def sum_rows(summands):
+    """Sum of the rows of a matrix: (M, N) -> (N,)."""
+    from minirnn.kernels import packed
+
+    summands = border.floats("sum_rows", "summands", summands, "(M, N)", (None, None))
+    return packed.column_sums(summands)
+
+
 def gemm(a, b):
     """Matrix product on the kernels' own threads: a (M, K), b (K, N), any strides -> (M, N).
 

@@ -197,6 +197,13 @@ def pack_job(packed, weight):
     return Job(pack, weight.dtype, (packed, weight))
 
 
+def column_sums(summands):
+    """summands (M, N) -> (N,), on as many threads as the size is worth."""
+    total = empty(summands.shape[1:], summands.dtype)
+    run([sum_rows_job(total, summands)], thread_count() if 8 * summands.size > OPERATIONS_WORTH_A_THREAD else 1)
+    return total
+
+
 def sum_rows_job(total, summands):
     """The job total (N,) = sum over the rows of summands (M, N)."""
     return Job(sum_rows, total.dtype, (total, summands))

@@ -10,17 +10,17 @@ ELEMENTS_WORTH_A_THREAD = 1 << 15  # below, a launch costs more than it saves
 
 @kernel(dtable="V D", ids="int N", dy="N D")
 def add_rows(tid, nth, arrivals, dtable, ids, dy):
-    """Fills dtable with zeros and adds row n of dy to row ids[n]; each thread has some of the columns."""
+    """Fills dtable with zeros and adds row n of dy to row ids[n]; each thread has some of the table's rows."""
     meet(arrivals, nth)
-    first, last = split(dtable.shape[1], 16, tid, nth)
-    for v in range(dtable.shape[0]):
-        row = dtable[v, first:last]
-        for j in range(row.size):
-            row[j] = 0
+    first, last = split(dtable.shape[0], 1, tid, nth)
+    mine = dtable[first:last].reshape(-1)
+    for j in range(mine.size):
+        mine[j] = 0
     for n in range(ids.size):
-        row, summand = dtable[ids[n], first:last], dy[n, first:last]
-        for j in range(row.size):
-            row[j] += summand[j]
+        if first <= ids[n] < last:
+            row, summand = dtable[ids[n]], dy[n]
+            for j in range(row.size):
+                row[j] += summand[j]
 
 
 def gradient(ids, dy, rows):

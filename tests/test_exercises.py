@@ -71,3 +71,17 @@ def test_tanh_is_judged_near_zero_and_far_from_it(solution, message, capsys):
 def test_unknown_exercises_are_named():
     with pytest.raises(InputError, match="name must be one of tanh layer"):
         check("lstm", clip)
+
+
+@pytest.mark.parametrize(
+    ("solution", "message"),
+    [
+        (lambda s, rate, k: {"moon": (1 - rate) ** (k + 1), "ours": 1 - rate, "gal": 1.0}[s], "right"),
+        (lambda s, rate, k: (1 - rate) ** k if s == "moon" else 1.0, "moon, rate 0.4"),
+        (lambda s, rate, k: (1 - rate) ** (k + 1) if s == "moon" else 1.0, "ours, rate 0.4"),
+    ],
+)
+def test_what_is_left_of_a_memory_is_measured(solution, message, capsys):
+    """thesis (3.3.14), (3.3.16)"""
+    assert check("memory left", solution) is (message == "right")
+    assert message in capsys.readouterr().out

@@ -15,8 +15,7 @@ import pytest
 
 from minirnn.errors import InputError
 from minirnn.files import Lock
-from minirnn.train import load_model, loop, resume_run, train_language_model
-from minirnn.train import execute
+from minirnn.train import execute, load_model, loop, resume_run, train_language_model
 from minirnn.train.checkpoint import checkpoints
 from minirnn.train.language_model import LanguageModelTask, load_corpus
 from minirnn.train.run_folder import RunFolder

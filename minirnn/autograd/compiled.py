@@ -12,6 +12,7 @@ import numpy as np
 from minirnn import kernels
 
 LARGE = 1 << 22  # multiply-adds; below, loading the kernels costs a newcomer more than they save
+BY_MEMORY = 16  # multiply-adds in the time of reading and writing one number
 
 
 def wanted(size, *arrays):
@@ -29,3 +30,17 @@ def product(a, b):
     rows = a.reshape(-1, a.shape[-1])  # one product over all rows, where NumPy would make one for each matrix
     y = kernels.gemm(rows, b) if wanted(a.size * b.shape[1], a, b) else rows @ b
     return y.reshape(*a.shape[:-1], b.shape[1])
+
+
+def add_row(y, row):
+    """y (..., N), which is nobody else's yet, plus row (N,)."""
+    if row.ndim == 1 and y.flags.c_contiguous and wanted(BY_MEMORY * y.size, y, row):
+        kernels.add_row(y.reshape(-1, row.size), row)
+    else:
+        y += row
+    return y
+
+
+def sum_rows(a):
+    """a (M, N) -> (N,)."""
+    return kernels.sum_rows(a) if wanted(BY_MEMORY * a.size, a) else a.sum(axis=0)

@@ -4,7 +4,7 @@ import numpy as np
 
 from minirnn import kernels
 from minirnn.array import scatter_add, xp_of
-from minirnn.autograd.compiled import wanted
+from minirnn.autograd.compiled import BY_MEMORY, wanted
 from minirnn.autograd.tape import Tensor, lift, record
 from minirnn.errors import DtypeError, InputError, must_be
 
@@ -38,7 +38,7 @@ def scatter(x, index, shape):
 
 
 def _scattered(a, index, shape):
-    if len(shape) == 2 and type(index) is np.ndarray and index.dtype.kind in "iu" and wanted(16 * a.size, a):
+    if len(shape) == 2 and type(index) is np.ndarray and index.dtype.kind in "iu" and wanted(BY_MEMORY * a.size, a):
         return kernels.embedding_gradient(index.reshape(-1) % shape[0], a.reshape(-1, shape[1]), shape[0])
     value = xp_of(a).zeros(shape, a.dtype)
     if _distinct(index):

@@ -2,7 +2,7 @@
 
 from minirnn.array import xp_of
 from minirnn.autograd.arithmetic import expand, sum_to
-from minirnn.autograd.compiled import product
+from minirnn.autograd.compiled import add_row, product
 from minirnn.autograd.reduce import sum
 from minirnn.autograd.shape import reshape, swapaxes, transpose
 from minirnn.autograd.tape import lift, pair, record
@@ -51,7 +51,7 @@ def linear(x, weight, bias=None):
     y = product(x.value, weight.value.T)
     if bias is not None:
         x, bias = pair("linear", x, bias)
-        y += bias.value
+        y = add_row(y, bias.value)
 
     def vjp(dy):  # dy: (..., H)
         dx = matmul(dy, weight) if x.requires_grad else None  # thesis (2.1.7)

@@ -4,6 +4,7 @@ from math import prod as product
 
 from minirnn.array import xp_of
 from minirnn.autograd.arithmetic import expand, where
+from minirnn.autograd.compiled import sum_rows
 from minirnn.autograd.shape import flip, reshape
 from minirnn.autograd.tape import lift, output_again, record
 from minirnn.errors import InputError, must_be
@@ -24,7 +25,8 @@ def sum(x, axis=None, keepdims=False):
     """Sum over axes."""
     x = lift(x)
     kept = _kept(x, _axes(x, axis))
-    value = x.value.sum(axis=axis, keepdims=keepdims)
+    by_row = axis == 0 and x.ndim == 2 and not keepdims
+    value = sum_rows(x.value) if by_row else x.value.sum(axis=axis, keepdims=keepdims)
     return record("sum", value, (x,), lambda dy: (expand(reshape(dy, kept), x.shape),))
 
 

@@ -198,6 +198,17 @@ def _check_finite(name, values, parents):
             raise NonFiniteError(name, f"{name}: made the first non-finite value from finite arguments")
 
 
+def _plus(x, y):
+    """x + y for two gradients of one tensor; past the operators, which look for much that is known here."""
+    if _mode.recording or _mode.anomaly or x.value.ndim == 0:
+        return x + y
+    out = _new(Tensor)
+    out.value = x.value + y.value
+    out.grad = out.node = out.hooks = None
+    out.index, out.requires_grad = 0, False
+    return out
+
+
 def _cotangent(where, output, cotangent):
     if not output.requires_grad:
         raise InputError(
@@ -260,14 +271,14 @@ def _backpropagate(outputs, cotangents, create_graph, wanted=()):
             node = tensor.node
             if node is None:
                 seen = leaves.get(id(tensor))
-                leaves[id(tensor)] = (tensor, gradient if seen is None else seen[1] + gradient)
+                leaves[id(tensor)] = (tensor, gradient if seen is None else _plus(seen[1], gradient))
             elif node.number >= first:
                 slots = pending.get(node)
                 if slots is None:
                     slots = pending[node] = [None] * node.outputs
                     heappush(heap, (-node.number, node))
                 seen = slots[tensor.index]  # all that used it add up: thesis (2.1.6)
-                slots[tensor.index] = gradient if seen is None else seen + gradient
+                slots[tensor.index] = gradient if seen is None else _plus(seen, gradient)
 
     with _set("recording", bool(create_graph)):
         send(outputs, cotangents)

@@ -10,6 +10,7 @@ import numpy as np
 
 from minirnn.cells.activations import sigmoid
 from minirnn.errors import InputError, must_be
+from minirnn.experiments import memory
 from minirnn.gradcheck import check_vjp
 
 
@@ -69,6 +70,11 @@ def gru_mix(z, h_prev, n):
     return (1 - z) * h_prev + z * n
 
 
+def moon_cell(f, c_prev, i, g, m):
+    """c = m (f c_prev + i g): a cell dropped whole, thesis (3.3.9) -> (B, H)."""
+    return m * (f * c_prev + i * g)
+
+
 def one_product(h, U):
     """Y_t = H_t U^T for all steps: h (T, B, H), U (K, H) -> (T, B, K)."""
     return h @ U.T
@@ -101,6 +107,14 @@ def _judge_clipping(function):
     return ""
 
 
+def _judge_memory(function):
+    for scheme in ("moon", "ours", "gal"):
+        measured, found = memory.marker(scheme, 0.4)[3], float(function(scheme, 0.4, 3))
+        if not np.isclose(found, measured, rtol=1e-9):
+            return f"{scheme}, rate 0.4, 3 steps later: measured {measured:.4f}, yours is {found:.4f}"
+    return ""
+
+
 EXERCISES = {
     "tanh layer": Backward(tanh_layer, {"x": (3, 4), "weight": (2, 4), "bias": (2,)}),
     "softmax loss": Backward(softmax_loss, {"logits": (4, 3)}),
@@ -110,6 +124,8 @@ EXERCISES = {
     "stable tanh": Property(_judge_tanh),
     "clip by global norm": Property(_judge_clipping),
     "lstm memory": Backward(lstm_memory, {"a": (3, 8), "c_prev": (3, 2)}),
+    "moon cell": Backward(moon_cell, {name: (3, 2) for name in ("f", "c_prev", "i", "g", "m")}),
+    "memory left": Property(_judge_memory),
     "gru mix": Backward(gru_mix, {"z": (3, 2), "h_prev": (3, 2), "n": (3, 2)}),
 }  # fmt: skip
 

@@ -73,12 +73,13 @@ def main(argv):
     status = 0
     if not options.finished:
         status = run_jobs(jobs, options.jobs, options.data_folder, quiet=options.silent)
-    results, missing = outcome(experiment, jobs)
-    found = as_json(experiment, options.scale, results, missing)
+    results, missing = outcome(experiment, jobs, options.data_folder)
+    found = as_json(experiment, options.scale, rows, results, missing)
     if options.save and results.runs:
         write_atomically(options.save, (json.dumps(found, indent=1) + "\n").encode())
-    print(json.dumps(found, indent=1) if options.as_json else text(experiment, options.scale, rows, results, missing))
-    if experiment.draw is not None and results.runs:
+    if experiment.rows:
+        print(json.dumps(found, indent=1) if options.as_json else text(found))
+    if experiment.draw is not None and (results.runs or not experiment.rows):
         path = options.figure or options.runs / f"{experiment.name}-{options.scale}.png"
         write_atomically(path, png(experiment.draw(results)))
         print(f"figure: {path}", file=sys.stderr)

@@ -24,7 +24,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """A measured number: ``metric`` its name in result.json, ``form`` how it prints, ``factor`` to the source's unit."""
+    """A measured number: ``metric`` its name in result.json, ``form`` how it prints, ``factor`` the source's unit."""
 
     title: str
     metric: str
@@ -59,7 +59,8 @@ class Experiment:
 
     kind names how a run is done (``minirnn.experiments.kinds``), ``configure(row, scale, seed)`` makes its
     configuration from the settings. ``curve`` names the metrics of every epoch that are kept; ``draw(results)``, if
-    there is one, makes the figure (matplotlib).
+    there is one, makes the figure (matplotlib). ``measure(job, data folder)``, if there is one, adds metrics to those
+    of a finished run; ``kept`` names what of a run is stored whole.
     """
 
     name: str
@@ -68,9 +69,11 @@ class Experiment:
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
     scales: dict[str, Scale]
-    configure: Callable
+    configure: Callable | None
     notes: tuple[str, ...] = ()
     curve: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    measure: Callable | None = None
     draw: Callable | None = None
 
 

@@ -1,4 +1,4 @@
-"""An experiment's outcome, as a table for people and as JSON for the chapters."""
+"""An experiment's outcome: as JSON, which is what is committed, and from it as a table for people."""
 
 from minirnn.experiments.experiment import NotRun, Results
 from minirnn.train.run_folder import RunFolder, environment
@@ -6,7 +6,7 @@ from minirnn.train.run_folder import RunFolder, environment
 HELD = {True: "held", False: "NOT HELD", None: "not judged"}
 
 
-def outcome(experiment, jobs):
+def outcome(experiment, jobs, folder=None):
     """(Results, {row: number of runs still missing}) of Jobs, complete or not."""
     runs, missing = {}, {}
     for job in jobs:
@@ -15,6 +15,8 @@ def outcome(experiment, jobs):
             missing[job.row] = missing.get(job.row, 0) + 1
         else:
             kept = {"epochs": curves(job.path, experiment.curve)} if experiment.curve else {}
+            if experiment.measure is not None:
+                kept |= experiment.measure(job, folder)
             runs.setdefault(job.row, []).append({**result, **kept, "seed": job.seed, "config": job.config})
     return Results(experiment, runs), missing
 
@@ -25,28 +27,25 @@ def curves(path, names):
     return {name: [line[name] for line in epochs] for name in names}
 
 
-def as_json(experiment, scale, results, missing):
-    """What is committed: numbers of source and ours, claims, data, and what the numbers depend on; no paths."""
+def as_json(experiment, scale, shown, results, missing):
+    """The Rows ``shown`` with the source's numbers and ours, claims, data, what the numbers depend on; no paths."""
     rows = []
-    for row in experiment.rows:
+    for row in shown:
         runs = results.runs.get(row.key, [])
-        if runs:
-            ours = {c.title: _measured(results, row.key, c.title) for c in experiment.columns}
-            kept = {"epochs": [run["epochs"] for run in runs]} if experiment.curve else {}
-            rows.append({"row": row.key, "paper": row.reported, "ours": ours, "seeds": [run["seed"] for run in runs],
-                         "seconds": [round(run["seconds"]) for run in runs], "config": runs[0]["config"],
-                         **kept})  # fmt: skip
-    return {
-        "experiment": experiment.name, "title": experiment.title, "scale": scale, "data": origins(results), "rows": rows,
-        "claims": [{"claim": text, "held": held} for text, held in results.judge(scale)],
-        "missing": missing, "notes": list(experiment.notes), "environment": environment(),
-    }  # fmt: skip
-
-
-def origins(results):
-    """The data the runs were made on, each with where it came from."""
+        ours = {c.title: _measured(results, row.key, c.title) for c in experiment.columns}
+        rows.append({"row": row.key, "paper": row.reported, "ours": ours, "seeds": [run["seed"] for run in runs],
+                     "missing": missing.get(row.key, 0), "seconds": [round(run["seconds"]) for run in runs],
+                     "config": runs[0]["config"] if runs else None})  # fmt: skip
+        for name in (*experiment.kept, *(["epochs"] if experiment.curve else [])):
+            rows[-1][name] = [run[name] for run in runs]
     found = {(run["data"]["name"], run["data"]["origin"]) for runs in results.runs.values() for run in runs}
-    return [f"{name} ({origin})" for name, origin in sorted(found)]
+    return {
+        "experiment": experiment.name, "title": experiment.title, "scale": scale,
+        "columns": {column.title: column.form for column in experiment.columns}, "rows": rows,
+        "claims": [{"claim": claim, "held": held} for claim, held in results.judge(scale)],
+        "data": [f"{name} ({origin})" for name, origin in sorted(found)], "notes": list(experiment.notes),
+        "environment": environment(),
+    }  # fmt: skip
 
 
 def _measured(results, row, column):
@@ -57,35 +56,32 @@ def _measured(results, row, column):
     return {"mean": results(row, column), "sd": results.spread(row, column), "values": values.tolist()}
 
 
-def text(experiment, scale, shown, results, missing):
-    """The table of the Rows ``shown``, its claims and where the numbers come from."""
-    paired = {c.title for c in experiment.columns for row in experiment.rows if c.title in row.reported}
+def text(saved):
+    """The table of what ``as_json`` gave: paper | ours mean ± sd | seeds, then the claims, the data and the notes."""
+    columns, rows = saved["columns"], saved["rows"]
+    paired = {title for title in columns for row in rows if title in row["paper"]}
     header = ["row"]
-    for column in experiment.columns:
-        header += [f"paper {column.title}"] * (column.title in paired) + [f"ours {column.title}"]
+    for title in columns:
+        header += [f"paper {title}"] * (title in paired) + [f"ours {title}"]
     lines = [[*header, "seeds"]]
-    for row in shown:
-        cells = [row.key]
-        for column in experiment.columns:
-            if column.title in paired:
-                reported = row.reported.get(column.title)
-                cells.append("" if reported is None else f"{reported:{column.form}}")
-            cells.append(_ours(results, row.key, column))
-        done = len(results.runs.get(row.key, ()))
-        lines.append([*cells, f"{done}" + (f" of {done + missing[row.key]}" if row.key in missing else "")])
+    for row in rows:
+        cells = [row["row"]]
+        for title, form in columns.items():
+            if title in paired:
+                cells.append(f"{row['paper'][title]:{form}}" if title in row["paper"] else "")
+            cells.append(_ours(row["ours"][title], form))
+        done = len(row["seeds"])
+        lines.append([*cells, f"{done} of {done + row['missing']}" if row["missing"] else str(done)])
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-    out = [f"{experiment.title}, scale {scale}", ""]
-    out += ["  ".join(f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}" for k, (cell, w) in enumerate(zip(line, widths)))
-            for line in lines]  # fmt: skip
-    out.append("")
-    out += [f"{HELD[held]:>10}  {claim}" for claim, held in results.judge(scale)]
-    data = origins(results)
-    return "\n".join([*out, *([f"data: {', '.join(data)}"] if data else []), *(f"note: {n}" for n in experiment.notes)])
+    aligned = ["  ".join(f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}" for k, (cell, w) in enumerate(zip(line, widths)))
+               for line in lines]  # fmt: skip
+    claims = [f"{HELD[claim['held']]:>10}  {claim['claim']}" for claim in saved["claims"]]
+    data = [f"data: {', '.join(saved['data'])}"] if saved["data"] else []
+    head = f"{saved['title']}, scale {saved['scale']}"
+    return "\n".join([head, "", *aligned, "", *claims, *data, *(f"note: {note}" for note in saved["notes"])])
 
 
-def _ours(results, row, column):
-    try:
-        mean, sd = results(row, column.title), results.spread(row, column.title)
-    except NotRun:
+def _ours(measured, form):
+    if measured is None:
         return "-"
-    return f"{mean:{column.form}}" + (f" ± {sd:{column.form}}" if sd is not None else "")
+    return f"{measured['mean']:{form}}" + (f" ± {measured['sd']:{form}}" if measured["sd"] is not None else "")

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale
-from minirnn.train.config import preset
 from minirnn.plots.curves import learning_curves
+from minirnn.train.config import preset
 
 SCHEMES = ("moon", "gal", "ours")
 SAMPLINGS = {"step": "per_step", "sequence": "per_sequence"}

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from minirnn import kernels
 from minirnn.array import xp_of
 from minirnn.autograd import Tensor
+from minirnn.autograd.compiled import BY_MEMORY, wanted
 from minirnn.errors import InputError, must_be
 
 
@@ -39,7 +41,8 @@ def clip_grad_norm(parameters, max_norm):
     if np.isfinite(n) and n > max_norm:
         for p in parameters:
             if p.grad is not None:
-                p.grad = Tensor(p.grad.value * p.dtype.type(max_norm / n))
+                g, factor = p.grad.value, p.dtype.type(max_norm / n)
+                p.grad = Tensor(kernels.scaled(g, factor) if wanted(BY_MEMORY * g.size, g) else g * factor)
     return n
 
 

@@ -5,7 +5,9 @@
 
 import numpy as np
 
+from minirnn import kernels
 from minirnn.array import to_cpu, to_device, xp_of
+from minirnn.autograd.compiled import BY_MEMORY, wanted
 from minirnn.errors import InputError, check_shape, must_be
 
 
@@ -13,6 +15,7 @@ class Optimizer:
     """What all optimisers share: parameters, a learning rate ``lr`` that schedules may change, and their state."""
 
     slots = ()  # names of the arrays kept for each parameter, of its shape
+    rule = None  # name of its compiled form for large arrays, in one pass (kernels.updated)
 
     def __init__(self, parameters, lr):
         self.parameters = list(parameters)
@@ -33,9 +36,18 @@ class Optimizer:
         """One update from the gradients in ``.grad``."""
         self.updates += 1
         for p, state in zip(self.parameters, self.state):
-            if p.grad is not None:
-                change = self.change(p.grad.value, state).astype(p.dtype, copy=False)
+            if p.grad is None:
+                continue
+            g, states = p.grad.value, [state[name] for name in self.slots]
+            if self.rule is not None and wanted(BY_MEMORY * g.size, p.value, g, *states):
+                p.value = kernels.updated(self.rule, p.value, g, states, self.constants())
+            else:
+                change = self.change(g, state).astype(p.dtype, copy=False)
                 p.value = xp_of(change).subtract(p.value, change, out=change)  # no third array of the parameter's size
+
+    def constants(self):
+        """The numbers of this update that ``kernels.updated`` wants."""
+        raise TypeError(f"{type(self).__name__}: an optimiser with a rule defines constants()")
 
     def change(self, g, state):
         """What is subtracted from a parameter with gradient g, in a new array; may replace the arrays in ``state``."""
@@ -70,8 +82,11 @@ class SGD(Optimizer):
         if not 0 <= momentum < 1:
             raise InputError(must_be("SGD", "momentum", "in [0, 1)", momentum))
         self.momentum = momentum
-        self.slots = ("velocity",) if momentum else ()
+        self.slots, self.rule = (("velocity",), "momentum") if momentum else ((), "sgd")
         super().__init__(parameters, lr)
+
+    def constants(self):
+        return (self.momentum, self.lr) if self.momentum else (self.lr,)
 
     def change(self, g, state):
         if self.momentum:
@@ -82,13 +97,17 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """m, v running means of g and g^2 with bias correction; theta -= lr m / (sqrt(v) + eps). Kingma and Ba 2015."""
 
-    slots = ("mean", "square")
+    slots, rule = ("mean", "square"), "adam"
 
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
         self.betas, self.eps = tuple(betas), eps
         if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
             raise InputError(must_be("Adam", "betas", "two numbers in [0, 1)", betas))
         super().__init__(parameters, lr)
+
+    def constants(self):
+        b1, b2 = self.betas
+        return b1, b2, self.lr / (1 - b1**self.updates), (1 - b2**self.updates) ** -0.5, self.eps
 
     def change(self, g, state):
         b1, b2 = self.betas
@@ -111,7 +130,11 @@ class RMSProp(Optimizer):
                 raise InputError(must_be("RMSProp", name, "in [0, 1)", value))
         self.rho, self.momentum, self.centred, self.eps = rho, momentum, centred, eps
         self.slots = ("square",) + ("mean",) * bool(centred) + ("step",) * bool(momentum)
+        self.rule = None if centred or momentum else "rmsprop"
         super().__init__(parameters, lr)
+
+    def constants(self):
+        return self.rho, self.lr, self.eps
 
     def change(self, g, state):
         s = state["square"] = self.rho * state["square"] + (1 - self.rho) * (g * g)
