@@ -30,6 +30,7 @@ ARROWS = {
     "models": {"array", "autograd", "cells", "errors", "nn", "ops"},
     "gradcheck": {"array", "autograd", "bptt", "cells", "errors", "kernels", "models", "nn", "ops", "optim", "plots",
                   ""},
+    "inspect": {"array", "autograd", "bptt", "cells", "data", "errors", "files", "models", "nn", "ops", "train", ""},
     "train": {"array", "autograd", "data", "errors", "files", "metrics", "models", "nn", "ops", "optim", "plots", ""},
     "experiments": {"array", "autograd", "bptt", "cells", "data", "errors", "files", "metrics", "models", "nn", "ops",
                     "plots", "threads", "train", ""},

@@ -17,6 +17,9 @@ REPORTED = {
     (True, 0.5, "sequence"): ((1.681, 1.637), (1.477, 1.435), (1.567, 1.522)),
 }
 ROWS = dropout_rows(NONE, REPORTED)
+# the rows of the classroom scale: those the claims compare
+CLASSROOM = ("none", "ours-0.25-step", "gal-0.25-step", "moon-0.25-step", "ours-0.5-step", "moon-0.5-step",
+             "moon-0.5-sequence", "forward", "forward-ours-0.25-step", "forward-gal-0.25-step")  # fmt: skip
 OURS_AND_GAL = ("ours-0.25-step", "gal-0.25-step")
 
 CLAIMS = (
@@ -24,8 +27,8 @@ CLAIMS = (
           lambda r: all(r(key, "valid") < r("forward", "valid") for key in OURS_AND_GAL)),
     Claim("forward dropout on top makes Ours and Gal .25 per step worse",
           lambda r: all(r(f"forward-{key}", "valid") > r(key, "valid") for key in OURS_AND_GAL)),
-    Claim("Ours .25 per step is the best row",
-          lambda r: r("ours-0.25-step", "valid") == min(r(row.key, "valid") for row in ROWS)),
+    Claim("Ours .25 per step is the best of the rows compared",
+          lambda r: r("ours-0.25-step", "valid") == min(r(key, "valid") for key in CLASSROOM)),
     Claim("Moon .5 is worse than no dropout, with both samplings",
           lambda r: all(r(f"moon-0.5-{word}", "valid") > r("none", "valid") for word in ("step", "sequence"))),
 )  # fmt: skip
@@ -45,7 +48,7 @@ EXPERIMENT = Experiment(
     columns=(Column("valid", "valid_bits", ".3f"), Column("test", "test_bits", ".3f")),
     scales={
         "smoke": Scale({"preset": "quick", "hidden": 8, "embedding": 8, "window": 200, "epochs": 1}),
-        "classroom": Scale({"preset": "classroom"}, claims=CLAIMS),
+        "classroom": Scale({"preset": "classroom"}, claims=CLAIMS, rows=CLASSROOM),
         "paper": Scale({"preset": "thesis"}, claims=CLAIMS),
     },
     configure=configure,
