@@ -148,7 +148,7 @@ def sentences(count, seed, part):
     return [language().sentence(rng) for _ in range(count)]
 
 
-def build(contents, origin, train=2_000, valid=500, test=500, seed=0):
+def build(contents, origin, train=2_000, valid=1_000, test=1_000, seed=0):
     """The TaggedSentences: so many sentences of each part; ``seed`` names the draws, the words are the same."""
     sizes = {"train": train, "valid": valid, "test": test}
     for part, count in sizes.items():
