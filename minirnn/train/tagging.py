@@ -16,7 +16,7 @@ from minirnn.models.tagger import Tagger
 from minirnn.train.config import TrainingConfig
 from minirnn.train.task import Task
 
-EVALUATION_BATCH = 64
+EVALUATION_BATCH = 128
 
 
 @dataclass(frozen=True)
