@@ -12,9 +12,34 @@ from minirnn.kernels.border import Inputs
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty, empty_like
 from minirnn.kernels.packed import ONE, RECURRENT_DEPTH, ZERO, gemm_job, multiply, pack_job, packed_like, workspace
-from minirnn.kernels.sequence import enter, entering_states, layer_gradients, leave, mask_row, padded, summed_biases
+from minirnn.kernels.sequence import (
+    enter,
+    entering_states,
+    hold,
+    hold_backward,
+    layer_gradients,
+    leave,
+    mask_row,
+    padded,
+    summed_biases,
+)  # fmt: skip
 from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vsigmoid, vtanh
+
+
+@jit
+def _memory(c, a, c_prev, moon, ours):
+    """The new memory of a row before any zoneout, from its gates a (4, H): fills c; masks (H,) or empty."""
+    i, f, g = a[0], a[1], a[2]
+    H = c.size
+    for j in range(H):
+        c[j] = i[j] * g[j]
+    for j in range(ours.size):  # thesis (3.3.10)
+        c[j] *= ours[j]
+    for j in range(H):  # thesis (2.2.5)
+        c[j] += f[j] * c_prev[j]
+    for j in range(moon.size):  # thesis (3.3.9)
+        c[j] *= moon[j]
 
 
 @jit
@@ -29,27 +54,23 @@ def _gates(a, bias, c_prev, c, h, moon, ours):
     for j in range(H):
         f[j] = vsigmoid(f[j] + bias_f[j])
         o[j] = vsigmoid(o[j] + bias_o[j])
-    for j in range(H):
-        c[j] = i[j] * g[j]
-    for j in range(ours.size):  # thesis (3.3.10)
-        c[j] *= ours[j]
-    for j in range(H):  # thesis (2.2.5)
-        c[j] += f[j] * c_prev[j]
-    for j in range(moon.size):  # thesis (3.3.9)
-        c[j] *= moon[j]
+    _memory(c, a, c_prev, moon, ours)
     for j in range(H):  # thesis (2.2.6)
         h[j] = o[j] * vtanh(c[j])
 
 
 @kernel(
     gates="T B 4 H", bias="4 H", h="T+1 B H", c="T+1 B H", entering="T B H", packed="elements",
-    gal="T B H", moon="T B H", ours="T B H", lengths="int B",
+    gal="T B H", moon="T B H", ours="T B H", zoneout_c="T B H", zoneout_h="T B H", lengths="int B",
 )  # fmt: skip
-def recur(tid, nth, arrivals, gates, bias, h, c, entering, packed, gal, moon, ours, lengths):
+def recur(
+    tid, nth, arrivals, gates, bias, h, c, entering, packed, gal, moon, ours, zoneout_c, zoneout_h, lengths,
+):  # fmt: skip
     """The recurrence: gates hold x_t W_ih^T at first, the gates after; fills h[1:], c[1:] and, with gal, entering."""
     meet(arrivals, nth)
     T, B, _, H = gates.shape
     first, last = split(B, ONE, tid, nth)
+    zoneout = zoneout_c.size + zoneout_h.size > 0
     for t in range(T):
         enter(entering, h, gal, t, first, last)
         at = (t * B + first) * H
@@ -62,11 +83,15 @@ def recur(tid, nth, arrivals, gates, bias, h, c, entering, packed, gal, moon, ou
                 c[t + 1, r] = c[t, r]
             else:
                 _gates(gates[t, r], bias, c[t, r], c[t + 1, r], h[t + 1, r], mask_row(moon, t, r), mask_row(ours, t, r))
+                if zoneout:
+                    hold(c[t + 1, r], c[t, r], mask_row(zoneout_c, t, r))  # after h, which sees the new memory
+                    hold(h[t + 1, r], h[t, r], mask_row(zoneout_h, t, r))
 
 
 @jit
 def _gates_backward(a, c_prev, c, dy, dh, dc, moon, ours):
-    """One row of a step backwards: a (4, H) gates -> da in place; dh is used up, dc becomes that of c_prev."""
+    """One row of a step backwards: a (4, H) gates, c the new memory -> da in place; dh is used up, dc becomes that of
+    c_prev."""
     i, f, g, o = a[0], a[1], a[2], a[3]
     H = c.size
     one = dc.dtype.type(1)
@@ -92,16 +117,28 @@ def _gates_backward(a, c_prev, c, dy, dh, dc, moon, ours):
         dc[j] = dc_j * f_j
 
 
+@jit
+def _add(total, part):
+    for j in range(total.size):
+        total[j] += part[j]
+
+
 @kernel(
     gates="T B 4 H", da="T B 4 H", c="T+1 B H", dy="T B H", dh="B H", dc="B H", dh_in="B H", packed="elements",
-    gal="T B H", moon="T B H", ours="T B H", lengths="int B",
+    gal="T B H", moon="T B H", ours="T B H", zoneout_c="T B H", zoneout_h="T B H", lengths="int B",
 )  # fmt: skip
-def recur_back(tid, nth, arrivals, gates, da, in_place, c, dy, dh, dc, dh_in, packed, gal, moon, ours, lengths):
+def recur_back(
+    tid, nth, arrivals, gates, da, in_place, c, dy, dh, dc, dh_in, packed,
+    gal, moon, ours, zoneout_c, zoneout_h, lengths,
+):  # fmt: skip
     """The recurrence backwards; fills da, and dh and dc (final states' gradients at first) with those of h0 and c0."""
     meet(arrivals, nth)
     T, B, _, H = da.shape
     first, last = split(B, ONE, tid, nth)
     into, add = (dh, ONE) if gal.size == 0 else (dh_in, ZERO)
+    zoneout = zoneout_c.size + zoneout_h.size > 0
+    scratch = np.zeros((4, H if zoneout else 0), dh.dtype)
+    held_h, held_c, computed_c, nothing = scratch[0], scratch[1], scratch[2], scratch[3]
     for t in range(T - 1, -1, -1):
         for r in range(first, last):
             if padded(lengths, t, r):
@@ -109,9 +146,19 @@ def recur_back(tid, nth, arrivals, gates, da, in_place, c, dy, dh, dc, dh_in, pa
             else:
                 if in_place == 0:
                     da[t, r] = gates[t, r]
-                _gates_backward(
-                    da[t, r], c[t, r], c[t + 1, r], dy[t, r], dh[r], dc[r], mask_row(moon, t, r), mask_row(ours, t, r)
-                )
+                moon_row, ours_row, new_c, dy_row = mask_row(moon, t, r), mask_row(ours, t, r), c[t + 1, r], dy[t, r]
+                if zoneout:
+                    _add(dh[r], dy_row)
+                    dy_row = nothing
+                    hold_backward(dh[r], held_h, mask_row(zoneout_h, t, r))
+                    hold_backward(dc[r], held_c, mask_row(zoneout_c, t, r))
+                    if zoneout_c.size > 0:  # c[t + 1] is not what phi saw
+                        new_c = computed_c
+                        _memory(new_c, da[t, r], c[t, r], moon_row, ours_row)
+                _gates_backward(da[t, r], c[t, r], new_c, dy_row, dh[r], dc[r], moon_row, ours_row)
+                if zoneout:
+                    _add(dh[r], held_h)
+                    _add(dc[r], held_c)
         at = first * H
         row = 4 * (t * B * H + at)
         multiply(
@@ -137,7 +184,7 @@ def forward(inputs, h, c):
     gates = empty((T, B, 4, H), dtype)
     entering = entering_states(h, inputs.gal)
     packed = packed_like(inputs.weight_hh, 4 * H)
-    masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
+    masks = inputs.gal, inputs.moon, inputs.ours, inputs.zoneout_c, inputs.zoneout_h, inputs.lengths
     run(
         [
             gemm_job(gates.reshape(T * B, 4 * H), x.reshape(T * B, D), inputs.weight_ih.T, workspace(dtype, nth)),
@@ -161,7 +208,7 @@ def backward(saved, dy, dh, dc, consume=False):
     dtype, nth = dy.dtype, threads_for(B)
     da = gates if consume else empty_like(gates)
     packed = packed_like(inputs.weight_hh, H)
-    masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
+    masks = inputs.gal, inputs.moon, inputs.ours, inputs.zoneout_c, inputs.zoneout_h, inputs.lengths
     recurrence = Job(recur_back, dtype, (gates, da, int(consume), saved.c, dy, dh, dc, empty_like(dh), packed, *masks))
     gradients, jobs = layer_gradients(inputs, entering, da.reshape(T * B, 4 * H), nth)
     run([pack_job(packed, inputs.weight_hh), MEET, recurrence, MEET, *jobs], nth)

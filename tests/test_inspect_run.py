@@ -16,6 +16,7 @@ from minirnn.inspect.measure import microscope
 from minirnn.inspect.page import page
 from minirnn.inspect.run import inspect_run, look
 from minirnn.models.word_lm import LanguageModel
+from minirnn.nn.layers import draw_mask
 from minirnn.train import execute, load_model, resume_run, train_language_model
 from minirnn.train.checkpoint import checkpoints, snapshot_steps
 from minirnn.train.language_model import LanguageModelTask, load_corpus
@@ -121,7 +122,8 @@ def test_every_checkpoint_is_in_the_slider_in_order_and_the_best_is_marked(run, 
 def test_masks_shown_are_those_of_the_first_update_of_training(run, kept):
     shown = inspect_run(run, spectra=0)
     B = min(kept.batch, len(load_corpus(kept).valid) // (kept.window + 1))
-    drawn = stream(kept.seed, "recurrent", 0, 0).random((kept.window, B, kept.hidden), np.float32) < 1 - kept.rate
+    shape, like = (kept.window, B, kept.hidden), np.zeros(1, np.float32)
+    drawn = draw_mask(stream(kept.seed, "recurrent", 0, 0), shape, 1 - kept.rate, like)
     for frame in shown.frames:
         np.testing.assert_array_equal(frame.layers[0].masks["ours"], drawn[:, 0])
 

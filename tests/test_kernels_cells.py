@@ -48,16 +48,17 @@ def options_of(cell):
 
 
 def masks_for(cell, kind, shape, dtype):
-    """None, one mask per step, one per sequence or a constant, for every scheme the cell has."""
+    """None, one mask per step, one per sequence or a constant, for every dropout and zoneout the cell has."""
     T, B, D, H = shape
     rng = np.random.default_rng(1)
     draw = {
-        "none": lambda: None,
-        "per step": lambda: (1.25 * rng.integers(0, 2, (T, B, H))).astype(dtype),
-        "per sequence": lambda: (1.25 * rng.integers(0, 2, (B, H))).astype(dtype),
-        "constant": lambda: 0.75,
+        "none": None,
+        "per step": lambda *values: rng.choice(values, (T, B, H)).astype(dtype),
+        "per sequence": lambda *values: rng.choice(values, (B, H)).astype(dtype),
+        "constant": lambda *values: 0.75,
     }[kind]
-    return {name: draw() for name in (("gal",) if cell.name == "rnn" else ("gal", "moon", "ours"))}
+    values = {name: (0.0, 0.25, 1.0) if name.startswith("zoneout") else (0.0, 1.25) for name in cell.masks}
+    return {name: None if kind == "none" else draw(*values[name]) for name in cell.masks}
 
 
 def fused(cell, x, state0, weights, dy, dfinal, **options):
@@ -107,8 +108,7 @@ def test_absent_biases_have_no_gradient(cell, dtype, bias):
     assert_same(got, explicit(cell, *inputs), dtype)
 
 
-@pytest.mark.parametrize("cell", [LSTM(), GRU(), GRU(convention="slides"), GRU(reset_after=True)], ids=str)
-@pytest.mark.parametrize("scheme", ["gal", "moon", "ours"])
+@pytest.mark.parametrize("cell, scheme", [(cell, name) for cell in CELLS[3:] for name in cell.masks], ids=str)
 def test_each_mask_alone(cell, scheme):
     shape = (4, 4, 3, 5)
     inputs = problem(cell, shape, np.float64)

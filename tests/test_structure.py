@@ -34,7 +34,7 @@ ARROWS = {
     "train": {"array", "autograd", "data", "errors", "files", "metrics", "models", "nn", "ops", "optim", "plots", ""},
     "experiments": {"array", "autograd", "bptt", "cells", "data", "errors", "files", "metrics", "models", "nn", "ops",
                     "plots", "threads", "train", ""},
-    "bench": {"autograd", "errors", "files", "kernels", "models", "nn", "ops", "optim", ""},
+    "bench": {"array", "autograd", "errors", "files", "kernels", "models", "nn", "ops", "optim", ""},
     "course": {"array", "autograd", "bptt", "cells", "data", "errors", "experiments", "gradcheck", "metrics", "models",
                "nn", "ops", "optim", "plots", "train", ""},
     "cli": {"errors", "threads", ""},

@@ -156,9 +156,11 @@ CELLS = {
     "LSTM without bias": partial(check_forms, LSTM(), bias=False),
     "LSTM relu": partial(check_forms, LSTM(activation="relu"), masked=True),
     "LSTM version 0": partial(check_forms, LSTM(forget_gate=False), masked=True),
+    "LSTM zoneout": partial(check_forms, LSTM(), masked=("zoneout_c", "zoneout_h")),
     "GRU thesis": partial(check_forms, GRU(), masked=True),
     "GRU slides": partial(check_forms, GRU(convention="slides"), masked=True),
     "GRU reset_after": partial(check_forms, GRU(reset_after=True), masked=True),
+    "GRU zoneout": partial(check_forms, GRU(), masked=("zoneout_h",)),
 }
 LAYERS = {
     "Linear": partial(check_tape, lambda: nn.Linear(5, 2, **WIDE), [_random(3, 5)]),
@@ -181,6 +183,11 @@ LAYERS = {
         rng=_same_draws,
     ),
 }
+LAYERS |= {
+    name: partial(check_tape, lambda kind=kind, rates=rates: kind(5, 2, zoneout=rates, **WIDE), [_random(4, 3, 5)],
+                  rng=_same_draws)
+    for name, kind, rates in (("LSTM with zoneout", nn.LSTM, (0.5, 0.25)), ("GRU with zoneout", nn.GRU, 0.5))
+}  # fmt: skip
 LOSSES = {
     "cross_entropy": partial(check_tape, lambda: lambda z: nn.cross_entropy(z, TOKENS), [_random(3, 3, 5)]),
     "cross_entropy masked, summed over time": partial(
