@@ -11,6 +11,7 @@ from minirnn.autograd import Tensor, no_grad
 from minirnn.data.glove import WordVectors
 from minirnn.data.tagged_sentences import TYPES, Sentence, TaggedSentences, tags_of
 from minirnn.errors import DtypeError, InputError
+from minirnn.experiments import ner
 from minirnn.metrics import entity_f1
 from minirnn.models.tagger import Tagger
 from minirnn.train.execute import train_or_resume
@@ -201,6 +202,21 @@ def test_conv1d_is_the_operation_with_weights_of_its_own(stride, padding, length
         nn.Conv1d(3, 5, 0)
 
 
+def test_table_3_4_holds_the_numbers_of_the_thesis_and_its_recipe():
+    rows = {row.key: row for row in ner.EXPERIMENT.rows}
+    assert len(rows) == 28 and rows["none"].reported == {"valid": 88.56, "test": 84.46}
+    assert rows["ours-0.25-sequence"].reported == {"valid": 89.32, "test": 84.95}
+    assert rows["forward-moon-0.5-sequence"].reported == {"valid": 89.61, "test": 86.39}
+    assert rows["forward-gal-0.25-step"].reported == {"valid": 91.06, "test": 87.05}
+    best = {scheme: max((key for key in rows if key.startswith(scheme)), key=lambda k: rows[k].reported["test"])
+            for scheme in ("moon", "gal", "ours")}  # fmt: skip
+    assert best == {"moon": "moon-0.25-step", "gal": "gal-0.25-sequence", "ours": "ours-0.25-sequence"}  # its bold type
+    config = ner.EXPERIMENT.configure(rows["forward-ours-0.5-step"], ner.EXPERIMENT.scales["paper"], 2)
+    assert config == TaggerConfig(rate=0.5, scheme="ours", sampling="per_step", seed=2)
+    without = ner.EXPERIMENT.configure(rows["none"], ner.EXPERIMENT.scales["paper"], 0)
+    assert without.forward_dropout == (0.0, 0.0) and without.rate == 0
+
+
 # ------------------------------------------------------------------------------------------- data and training
 
 
@@ -307,7 +323,8 @@ def tiny_sentences():
 
 def test_training_beats_the_most_frequent_tag_of_each_word():
     sentences, vectors = tiny_sentences()
-    task = TaggerTask(replace(SMALL, epochs=8, lr=0.02), sentences, vectors)
+    config = replace(SMALL, lr=0.02, hidden=24, filters=32, forward_dropout=(0.1, 0.1))
+    task = TaggerTask(config, sentences, vectors)
     for step in range(8 * task.updates):
         assert task.update(step % task.updates, step)["skipped"] is None
     baseline = majority_f1(sentences)
