@@ -9,7 +9,8 @@ from minirnn.errors import InputError
 
 T, B, D, H = 6, 4, 5, 3
 LENGTHS = np.array([2, 6, 1, 4])
-CELLS = [RNN(), RNN("relu"), RNN("identity"), LSTM(), GRU(), GRU(convention="slides"), GRU(reset_after=True)]
+CELLS = [RNN(), RNN("relu"), RNN("identity"), LSTM(), LSTM(activation="relu"), GRU(), GRU(convention="slides"),
+         GRU(reset_after=True)]  # fmt: skip
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=str)
 
 

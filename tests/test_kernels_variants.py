@@ -17,7 +17,8 @@ T, B, D, H = 3, 4, 3, 18
 draw = lambda *s: (0.5 * rng.standard_normal(s)).astype(dtype)
 results = []
 for name, K, options in (
-    ("rnn", 1, {}), ("rnn", 1, {"nonlinearity": "relu"}), ("lstm", 4, {}), ("gru", 3, {}),
+    ("rnn", 1, {}), ("rnn", 1, {"nonlinearity": "relu"}), ("lstm", 4, {}), ("lstm", 4, {"activation": "relu"}),
+    ("gru", 3, {}),
     ("gru", 3, {"convention": "slides"}), ("gru", 3, {"reset_after": True}),
 ):
     states = [draw(B, H) for _ in range(2 if name == "lstm" else 1)]

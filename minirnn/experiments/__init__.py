@@ -12,6 +12,7 @@ EXPERIMENTS = {
     "table-3.3": ("char_lm", "EXPERIMENT"),
     "memory-scaling": ("memory", "EXPERIMENT"),
     "figure-3.1": ("schemes", "EXPERIMENT"),
+    "table-3.4": ("ner", "EXPERIMENT"),
     "figure-3.2": ("word_lm", "FIGURE"),
 }
 

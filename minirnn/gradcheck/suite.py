@@ -107,7 +107,7 @@ def check_forms(cell, **options):
     explicit = recurrent.gradients(problem)
     yield measured("explicit", check_cell(problem))
     yield compared("composed", recurrent.composed_gradients(problem), explicit, COMPOSED_TOLERANCE)
-    if getattr(cell, "forget_gate", True) and getattr(cell, "activation", "tanh") == "tanh":
+    if getattr(cell, "forget_gate", True):
         for dtype, label in ((np.float64, "fused"), (np.float32, "fused float32")):
             here = recurrent.random_problem(cell, padded=True, **{**options, "dtype": dtype})
             explicit = recurrent.gradients(here)

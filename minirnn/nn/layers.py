@@ -1,4 +1,4 @@
-"""Layers without time: Linear, Embedding, Dropout."""
+"""Layers without a state: Linear, Conv1d, Embedding, Dropout."""
 
 import numbers
 
@@ -54,6 +54,25 @@ class Linear(Module):
         if not x.ndim or x.shape[-1] != self.in_features:
             raise InputError(must_be("Linear", "x", f"(..., in) = (..., {self.in_features})", x.shape))
         return ops.linear(x, self.weight, self.bias)
+
+
+class Conv1d(Module):
+    """Cross-correlation along the last axis: x (N, C, L) -> (N, O, (L + 2 padding - k) // stride + 1).
+
+    PyTorch's arguments and layout: weight (O, C, k), bias (O,); padding may be "causal" as in ops.conv1d, which raises
+    the errors for x. Glorot uniform weights from ``rng``, zero bias. Thesis sec. 2.1.3.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, bias=True, *, rng=None,
+                 dtype=np.float32):  # fmt: skip
+        sizes = {"out_channels": out_channels, "in_channels": in_channels, "kernel_size": kernel_size}
+        shape = tuple(check_size("Conv1d", name, size) for name, size in sizes.items())
+        self.stride, self.padding = stride, padding
+        self.weight = parameter(init.glorot_uniform(np.random.default_rng(rng), shape, dtype=dtype))
+        self.bias = parameter(np.zeros(out_channels, dtype)) if bias else None
+
+    def forward(self, x):
+        return ops.conv1d(x, self.weight, self.bias, self.stride, self.padding)
 
 
 class Embedding(Module):

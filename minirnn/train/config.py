@@ -45,6 +45,7 @@ class TrainingConfig:
     """
 
     where = "train"  # how errors begin
+    optional = ("clip",)  # what may be None
     data: str = ""
     source: str = "search"
     cell: str = "lstm"
@@ -82,7 +83,8 @@ class TrainingConfig:
             raise InputError(must_be(self.where, "snapshots", "an integer of at least 0", repr(self.snapshots)))
         for name in ("lr", "init", "clip", "decay"):
             value = getattr(self, name)
-            if not (value is None and name == "clip") and not 0 < value < float("inf"):
+            absent = value is None
+            if not (absent and name in self.optional) and (absent or not 0 < value < float("inf")):
                 raise InputError(must_be(self.where, name, "a positive number", repr(value)))
         if len(self.forward_dropout) != 2:
             what = "two rates, in and out"
