@@ -1,6 +1,19 @@
 """Data sets: one file per set, one registry, and ``load``."""
 
-from minirnn.data import adding, copying, digits, mnist, ptb, python_help, temporal_order, text_file, tinyshakespeare
+from minirnn.data import (
+    adding,
+    conll2003,
+    copying,
+    digits,
+    glove,
+    mnist,
+    ner_templates,
+    ptb,
+    python_help,
+    temporal_order,
+    text_file,
+    tinyshakespeare,
+)
 from minirnn.data.corpus import Corpus, StreamBatches, stream_batches
 from minirnn.data.registry import contents_of, find_set, options_of
 from minirnn.data.vocabulary import Vocabulary
@@ -10,7 +23,20 @@ __all__ = ["SETS", "Corpus", "StreamBatches", "Vocabulary", "load", "stream_batc
 
 SETS = tuple(
     module.SET
-    for module in (python_help, text_file, ptb, tinyshakespeare, digits, mnist, temporal_order, adding, copying)
+    for module in (
+        python_help,
+        text_file,
+        ptb,
+        tinyshakespeare,
+        digits,
+        mnist,
+        temporal_order,
+        adding,
+        copying,
+        ner_templates,
+        conll2003,
+        glove,
+    )
 )
 
 

@@ -63,7 +63,7 @@ def download(file, cache, report=None, licence="", stall=STALL, attempts=ATTEMPT
                 report.line(f"{mirror.url}: {reason}")
     raise DownloadFailed(
         f"download of {file.path} failed: "
-        + "; ".join(reasons)
+        + ("; ".join(reasons) or f"no address gives it freely ({licence})")
         + f". Put the file at {final} by hand, set MINIRNN_DATA to a folder"
         " that has it, or ask for the generated twin"
     )

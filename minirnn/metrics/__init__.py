@@ -1,5 +1,15 @@
 """Numbers that tables report."""
 
+from minirnn.metrics.entities import Entity, EntityScores, Scores, entities, entity_f1
 from minirnn.metrics.perplexity import Perplexity, bits_per_character, perplexity
 
-__all__ = ["Perplexity", "bits_per_character", "perplexity"]
+__all__ = [
+    "Entity",
+    "EntityScores",
+    "Perplexity",
+    "Scores",
+    "bits_per_character",
+    "entities",
+    "entity_f1",
+    "perplexity",
+]
