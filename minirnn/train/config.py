@@ -78,7 +78,7 @@ class TrainingConfig:
             self.check_counts("patience")
         for name in ("lr", "init", "clip", "decay"):
             value = getattr(self, name)
-            if not (value is None and name == "clip") and not 0 < value < float("inf"):
+            if not (value is None and name in ("clip", "init")) and not 0 < value < float("inf"):
                 raise InputError(must_be(self.where, name, "a positive number", repr(value)))
         if len(self.forward_dropout) != 2:
             what = "two rates, in and out"
