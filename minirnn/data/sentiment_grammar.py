@@ -2,7 +2,7 @@
 
 The classroom set of thesis sec. 3.4.5. A clause is worth +1 or -1 by its polar word, twice that with an intensifier,
 the opposite with a negator. Two clauses joined by "and" are worth their sum, by "but" what the second one is worth.
-The label is the sign. Clauses without polar words, and questions, are neutral.
+The label is the sign. Clauses without polar words are neutral, and so are questions, wishes and conditions.
 """
 
 from minirnn.array import stream
@@ -29,12 +29,13 @@ NOUNS = (
 PLAIN = "long short new old red german large small early late public weekly digital local annual second".split()
 PEOPLE = "we they i you people everyone children visitors neighbours".split()
 ACTIONS = "saw found left bought missed reached heard noticed".split()
+WISHES = "wanted expected needed imagined".split()
 NEGATORS = "not never hardly".split()
 INTENSIFIERS = "very really so truly".split()
 OPENERS = ("well ,", "on monday", "last night", "after work", "in town", "to be clear ,", "in the end", "at home")
 CLOSERS = ("on tuesday", "with my sister", "at the station", "for two hours", "again", "in the rain", "as usual")
 UNSEEN = 3  # one polar word in so many is not in the labelled part
-VERBAL, NEGATED, INTENSIFIED, FRAMED, QUESTION = 0.4, 0.3, 0.3, 0.5, 0.35
+VERBAL, NEGATED, INTENSIFIED, FRAMED, OPEN = 0.4, 0.3, 0.3, 0.5, 0.6
 FLIPS = 0.15
 
 
@@ -75,6 +76,16 @@ class Grammar:
             return ["the", self.pick(NOUNS), "was", *self.some(NEGATED, NEGATORS), self.pick(PLAIN)]
         return [self.pick(PEOPLE), self.pick(ACTIONS), "the", *self.some(0.3, PLAIN), self.pick(NOUNS)]
 
+    def open(self):
+        """The words of a clause with a polar word that does not say what was: a question, a wish, a condition."""
+        adjective = [*self.some(INTENSIFIED, INTENSIFIERS), self.pick(self.adjectives[1 if self.draw() < 0.5 else -1])]
+        form = self.draw()
+        if form < 1 / 3:
+            return ["was", "the", self.pick(NOUNS), *adjective, "?"]
+        if form < 2 / 3:
+            return [self.pick(PEOPLE), self.pick(WISHES), "a", *adjective, self.pick(NOUNS)]
+        return ["if", "the", self.pick(NOUNS), "is", *adjective, self.pick(PEOPLE), self.pick(ACTIONS), "it"]
+
     def some(self, share, pool):
         """One of ``pool`` with probability ``share``, else nothing; a list."""
         return [self.pick(pool)] if self.draw() < share else []
@@ -103,11 +114,10 @@ class Grammar:
         return words, value
 
     def _neutral(self):
-        if self.draw() < QUESTION:
-            adjective = self.pick(self.adjectives[1 if self.draw() < 0.5 else -1])
-            return ["was", "the", self.pick(NOUNS), *self.some(INTENSIFIED, INTENSIFIERS), adjective, "?"], 0
-        words = self.fact()
-        return ([*words, self.pick(("and", "but")), *self.fact()] if self.draw() < 0.6 else words), 0
+        words = self.open() if self.draw() < OPEN else self.fact()
+        if words[-1] == "?" or self.draw() < 0.4:
+            return words, 0
+        return [*words, self.pick(("and", "but")), *self.fact()], 0
 
 
 def labelled(count, seed, purpose, unseen=True):
@@ -126,7 +136,7 @@ def weakly_labelled(count, seed, flips=FLIPS):
     return [(grammar.sentence(2 * (k % 2)), (k + int(flip)) % 2) for k, flip in enumerate(wrong)]
 
 
-def build(contents, origin, weak=20_000, train=300, valid=600, test=1_500, flips=FLIPS, seed=0):
+def build(contents, origin, weak=20_000, train=300, valid=600, test=3_000, flips=FLIPS, seed=0):
     """The LabelledTexts: so many sentences of each part, a share ``flips`` of the weak labels wrong.
 
     Every third polar word stands in "weak", "valid" and "test" and not in "train". InputError for bad sizes or a share

@@ -19,6 +19,7 @@ from minirnn.train.task import Task
 
 EVALUATION_BATCH = 128
 FREQUENT = 5  # a word without a vector that training has so often gets a random one: emoticons, <user>
+RANDOM = 0.1  # deviation of random vectors: small ones are soon outgrown when they are trained
 SETS = ("semeval", "vader", "sentiment-grammar")
 
 
@@ -86,9 +87,10 @@ def word_table(config, words, counts, vectors):
     size = config.vector_size if vectors is None else vectors.vectors.shape[1]
     table, known = (np.zeros((len(words), size), np.float32), np.zeros(len(words), bool)) if vectors is None else (
         vectors.table(words))  # fmt: skip
+    scale = RANDOM if vectors is None else float(vectors.vectors.std())  # as large as the others
     for k, word in enumerate(words):
         if not known[k] and (vectors is None or counts[word] >= FREQUENT):
-            table[k] = 0.5 * stream(config.seed, f"vector of {word}").standard_normal(size)
+            table[k] = scale * stream(config.seed, f"vector of {word}").standard_normal(size)
     return table, known
 
 
