@@ -237,8 +237,11 @@ def test_the_twins_of_the_tweets_train_with_vader_as_weak_labels():
     part = sentiment.vader_as_weak(weak)
     assert all(words[text] == 2 * label for text, label in zip(part.words, part.labels.tolist()))
     assert set(task.test()) >= {"f1_twitter-2013", "f1_sms-2013", "f1_livejournal-2014", "test_f1"}
-    other = make_task(replace(config, weak="none", weak_epochs=0))
-    assert other.data["fingerprint"] != task.data["fingerprint"] and other.data["weak_labels"] == 0
+    random = replace(config, vectors="random")
+    without = replace(random, weak="none", weak_epochs=0)
+    made = [make_task(given).data for given in (random, without)]
+    assert [given["weak_labels"] for given in made] == [polar, 0]
+    assert len({given["fingerprint"] for given in (task.data, *made)}) == 3
 
 
 @pytest.mark.parametrize(
