@@ -10,9 +10,12 @@ from minirnn.data import (
     ner_templates,
     ptb,
     python_help,
+    semeval,
+    sentiment_grammar,
     temporal_order,
     text_file,
     tinyshakespeare,
+    vader,
 )
 from minirnn.data.corpus import Corpus, StreamBatches, stream_batches
 from minirnn.data.registry import contents_of, find_set, options_of
@@ -36,12 +39,15 @@ SETS = tuple(
         ner_templates,
         conll2003,
         glove,
+        sentiment_grammar,
+        semeval,
+        vader,
     )
 )
 
 
 def load(name, source="search", folder=None, **options):
-    """The data set ``name``: a Corpus, Images or SequenceTask, whose ``origin`` says where it came from.
+    """The data set ``name``: a Corpus, Images, SequenceTask or the like, whose ``origin`` says where it came from.
 
     ``source`` is "search" (the folder or MINIRNN_DATA, the cache, then a verified download), "local" (no download) or
     "twin" (generated contents of the same schema). Further options are those of the set's ``build``, such as

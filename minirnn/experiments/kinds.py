@@ -11,6 +11,7 @@ from minirnn.train.execute import train_or_resume
 # kind -> (module and name of its configuration class, module of its function make_task(config, data folder))
 KINDS = {
     "language-model": ("minirnn.train.config", "LanguageModelConfig", "minirnn.train.language_model"),
+    "sentiment": ("minirnn.train.sentiment", "SentimentConfig", "minirnn.train.sentiment"),
     "tagger": ("minirnn.train.tagging", "TaggerConfig", "minirnn.train.tagging"),
     "temporal-order": ("minirnn.train.temporal_order", "TemporalOrderConfig", "minirnn.train.temporal_order"),
 }

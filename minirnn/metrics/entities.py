@@ -66,12 +66,17 @@ class EntityScores:
     def scores(self, kind=None):
         """The Scores of one type of entity, or of all together."""
         counts = [c.total() if kind is None else c[kind] for c in (self.correct, self.found, self.true)]
-        correct, found, true = counts
-        return Scores(_percent(correct, found), _percent(correct, true), _percent(2 * correct, found + true), *counts)
+        return scores_of(*counts)
 
     def by_type(self):
         """{type: Scores} of every type met, alphabetically."""
         return {kind: self.scores(kind) for kind in sorted({*self.found, *self.true})}
+
+
+def scores_of(correct, found, true):
+    """The Scores of three counts."""
+    rates = _percent(correct, found), _percent(correct, true), _percent(2 * correct, found + true)
+    return Scores(*rates, correct, found, true)
 
 
 def _percent(part, whole):

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from minirnn import nn
-from minirnn.errors import InputError, must_be
+from minirnn import nn, ops
+from minirnn.autograd import Tensor
+from minirnn.errors import InputError, check_shape, must_be
 from minirnn.models.word_lm import LAYERS
 from minirnn.nn.layers import check_rate
 
@@ -13,11 +14,13 @@ class SequenceClassifier(nn.Module):
 
     cell "lstm", "gru" or "rnn"; forward dropout on the inputs and on h_T; recurrent_dropout as in nn.LSTM. With
     ``init`` all parameters, biases included, are drawn from U(-init, init), else each layer's own initialisation stays;
-    forget_bias, if given, is then the LSTM's b_f. InputError for an unknown cell or a rate outside [0, 1).
+    forget_bias, if given, is then the LSTM's b_f. weak_classes, if given, makes a second output layer for the labels of
+    a pretraining: ``weak=True`` asks for its logits. InputError for an unknown cell or a rate outside [0, 1).
     """
 
     def __init__(self, inputs, hidden, classes, *, cell="lstm", forward_dropout=(0.0, 0.0), recurrent_dropout=None,
-                 init=None, forget_bias=None, rng=None, dtype=np.float32, **layer_options):  # fmt: skip
+                 init=None, forget_bias=None, weak_classes=None, rng=None, dtype=np.float32,
+                 **layer_options):  # fmt: skip
         if cell not in LAYERS:
             raise InputError(must_be("SequenceClassifier", "cell", f"one of {', '.join(LAYERS)}", repr(cell)))
         drop_in, drop_out = (check_rate("forward_dropout", rate) for rate in forward_dropout)
@@ -25,6 +28,7 @@ class SequenceClassifier(nn.Module):
         self.recurrent = LAYERS[cell](inputs, hidden, recurrent_dropout=recurrent_dropout, rng=rng, dtype=dtype,
                                       **layer_options)  # fmt: skip
         self.output = nn.Linear(hidden, classes, rng=rng, dtype=dtype)
+        self.weak_output = None if weak_classes is None else nn.Linear(hidden, weak_classes, rng=rng, dtype=dtype)
         self.input_dropout, self.output_dropout = nn.Dropout(drop_in), nn.Dropout(drop_out)
         if init is not None:
             for parameter in self.parameters():
@@ -34,10 +38,26 @@ class SequenceClassifier(nn.Module):
             bias[hidden : 2 * hidden] = forget_bias  # gates i, f, g, o
             self.recurrent.bias_hh_l0.value[hidden : 2 * hidden] = 0
 
-    def forward(self, x, lengths=None, rng=None):
+    def forward(self, x, lengths=None, rng=None, weak=False):
         """rng a Streams, for the masks in training."""
         draw = rng if callable(rng) else lambda *name: rng
         x = self.input_dropout(x, draw("input"))
         _, state = self.recurrent(x, lengths=lengths, rng=None if rng is None else draw)
         last = (state[0] if isinstance(state, tuple) else state)[0]  # h_T of the one layer, (B, H)
-        return self.output(self.output_dropout(last, draw("output")))
+        return (self.weak_output if weak else self.output)(self.output_dropout(last, draw("output")))
+
+
+class TextClassifier(SequenceClassifier):
+    """The same of words: (T, B) ints, lengths (B,) -> logits (B, classes). thesis sec. 3.4.5.
+
+    table (V, D): the vector of each word, trained with all else if ``train_vectors``. Further options as above.
+    """
+
+    def __init__(self, table, hidden, classes, *, train_vectors=False, dtype=np.float32, **options):
+        check_shape("TextClassifier", "table", table, "(V, D)", (None, None))
+        super().__init__(table.shape[1], hidden, classes, dtype=dtype, **options)
+        self.table = Tensor(np.array(table, dtype), requires_grad=bool(train_vectors))
+
+    def forward(self, words, lengths=None, rng=None, weak=False):
+        """What lies beyond a text's end has no influence on it."""
+        return super().forward(ops.embedding(self.table, words), lengths, rng, weak)

@@ -94,7 +94,8 @@ class TrainingConfig:
         """InputError unless each named entry is among its choices."""
         for name, known in choices.items():
             if getattr(self, name) not in known:
-                raise InputError(must_be(self.where, name, "one of " + ", ".join(known), repr(getattr(self, name))))
+                what = "one of " + ", ".join(map(str, known))
+                raise InputError(must_be(self.where, name, what, repr(getattr(self, name))))
 
     def check_counts(self, *names):
         """InputError unless each named entry is an integer of at least 1."""
