@@ -276,3 +276,27 @@ def test_skipped_updates_with_good_ones_between_do_not_end_a_run():
         loop._count_skipped({"skipped": "exp: made it"}, progress)
         loop._count_skipped({"skipped": None}, progress)
     assert (loop.skipped, loop.skipped_in_a_row) == (2 * MOST_SKIPPED, 0)
+
+
+def test_patience_ends_a_run_that_stopped_improving(config, tmp_path):
+    """With lr so small that nothing changes, the first epoch stays the best: two more, then the end."""
+    flat = replace(config, epochs=9, lr=1e-12, optimizer="sgd", rate=0.0, forward_dropout=(0.0, 0.0), patience=2)
+    result = train_language_model(flat, tmp_path, "run", quiet=True).result
+    assert result["epochs"] - result["best_epoch"] == 2 < 9
+    improving = replace(config, epochs=3, patience=2)
+    assert train_language_model(improving, tmp_path, "on", quiet=True).result["epochs"] == 3
+
+
+def test_decay_of_the_schedule_is_the_configurations(config):
+    task = LanguageModelTask(replace(config, schedule="epoch-decay", decay=0.5), load_corpus(config))
+    start = task.optimizer.lr
+    for _ in range(11):  # from the tenth epoch on
+        task.advance_schedule(1.0)
+    assert task.optimizer.lr == pytest.approx(start / 4)
+
+
+@pytest.mark.parametrize(("values", "message"), [({"patience": 0}, "patience must be an integer of at least 1"),
+                                                 ({"decay": -1.0}, "decay must be a positive number")])  # fmt: skip
+def test_bad_patience_and_decay_are_refused(config, values, message):
+    with pytest.raises(InputError, match=message):
+        replace(config, **values)
