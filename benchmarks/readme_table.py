@@ -13,6 +13,10 @@ from minirnn.files import write_atomically
 
 ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "float32.json"
+DROPOUT = (
+    "In rows with dropout minirnn draws and applies masks of recurrent dropout at every step; the rivals, which have "
+    "no such dropout, do the work without it, and no-masks is minirnn without it."
+)
 MARKS = "<!-- measured: made by benchmarks/readme_table.py -->", "<!-- end of measured -->"
 
 
@@ -28,7 +32,8 @@ def table(results):
         + ", ".join(f"{name} {about[name]}" for name in ("torch", "jax", "numpy", "numba") if name in about)
         + ". A ratio is the rival's time over minirnn's: above 1 minirnn is faster. torch-m is PyTorch with glibc "
         "told to keep freed memory. Layers (B, T, D, H) are forward and backward with every gradient, checked to agree "
-        "before anything is timed.",
+        "before anything is timed."
+        + (" " + DROPOUT if any("no-masks" in row["sides"] for row in result["workloads"].values()) else ""),
         "",
         report.markdown(result),
     ]

@@ -26,20 +26,27 @@ def _biases(inputs, dbias_ih, dbias_hh):
     return None if inputs.bias_ih is None else dbias_ih, None if inputs.bias_hh is None else dbias_hh
 
 
-def lstm_forward(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, *, gal=None, moon=None, ours=None, lengths=None):
+def lstm_forward(
+    x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, *,
+    activation="tanh", gal=None, moon=None, ours=None, zoneout_c=None, zoneout_h=None, lengths=None,
+):  # fmt: skip
     """LSTM over a sequence: x (T, B, D), states (B, H) -> h (T+1, B, H), c (T+1, B, H), saved.
 
-    weight_ih (4H, D), weight_hh (4H, H), biases (4H,) or None, gates stacked i f g o, thesis (2.2.4)-(2.2.6). Masks are
-    factors, (T, B, H), (B, H) or one number: gal on the state that enters the gates, moon on the new cell, ours on the
-    update, thesis (3.3.8)-(3.3.10). Beyond lengths[b] steps row b keeps its state. InputError for shapes, DtypeError
-    for types.
+    weight_ih (4H, D), weight_hh (4H, H), biases (4H,) or None, gates stacked i f g o, thesis (2.2.4)-(2.2.6);
+    ``activation`` phi 'tanh' or 'relu'. Masks are factors, (T, B, H), (B, H) or one number: gal on the state that
+    enters the gates, moon on the new cell, ours on the update, thesis (3.3.8)-(3.3.10); zoneout_c and zoneout_h, in
+    [0, 1], are the shares of the old cell and state that stay (slides). Beyond lengths[b] steps row b keeps its state.
+    InputError for shapes, DtypeError for types.
     """
     from minirnn.kernels import lstm
 
     where = "lstm_forward"
-    inputs = border.inputs(where, 4, x, weight_ih, weight_hh, bias_ih, bias_hh, gal, moon, ours, lengths)
+    if activation not in ("tanh", "relu"):
+        raise InputError(must_be(where, "activation", "'tanh' or 'relu'", repr(activation)))
+    inputs = border.inputs(where, 4, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths, gal=gal, moon=moon, ours=ours,
+                           zoneout_c=zoneout_c, zoneout_h=zoneout_h)  # fmt: skip
     h, c = border.states(where, "h0", h0, inputs), border.states(where, "c0", c0, inputs)
-    return h, c, lstm.forward(inputs, h, c)
+    return h, c, lstm.forward(inputs, h, c, int(activation == "relu"))
 
 
 def lstm_backward(saved, dy, dh_final=None, dc_final=None, *, consume=False):
@@ -65,7 +72,7 @@ def rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *, nonlinearity="
 
     if nonlinearity not in rnn.NONLINEARITIES:
         raise InputError(must_be("rnn_forward", "nonlinearity", " or ".join(rnn.NONLINEARITIES), repr(nonlinearity)))
-    inputs = border.inputs("rnn_forward", 1, x, weight_ih, weight_hh, bias_ih, bias_hh, gal, None, None, lengths)
+    inputs = border.inputs("rnn_forward", 1, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths, gal=gal)
     h = border.states("rnn_forward", "h0", h0, inputs)
     return h, rnn.forward(inputs, h, nonlinearity)
 
@@ -81,7 +88,7 @@ def rnn_backward(saved, dy, dh_final=None):
 
 def gru_forward(
     x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *,
-    reset_after=False, convention=None, gal=None, moon=None, ours=None, lengths=None,
+    reset_after=False, convention=None, gal=None, moon=None, ours=None, zoneout_h=None, lengths=None,
 ):  # fmt: skip
     """GRU over a sequence: x (T, B, D), h0 (B, H) -> h (T+1, B, H), saved. thesis (2.2.7)-(2.2.9)
 
@@ -96,7 +103,8 @@ def gru_forward(
     if convention not in ("thesis", "slides") or (reset_after and convention == "thesis"):
         known = "'slides' with reset_after" if reset_after else "'thesis' or 'slides'"
         raise InputError(must_be(where, "convention", known, repr(convention)))
-    inputs = border.inputs(where, 3, x, weight_ih, weight_hh, bias_ih, bias_hh, gal, moon, ours, lengths)
+    inputs = border.inputs(where, 3, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths, gal=gal, moon=moon, ours=ours,
+                           zoneout_h=zoneout_h)  # fmt: skip
     h = border.states(where, "h0", h0, inputs)
     if reset_after:
         return h, gru_reset_after.forward(inputs, h)
@@ -116,12 +124,12 @@ def gru_backward(saved, dy, dh_final=None, *, consume=False):
 def supports(name, **options):
     """Whether there is a kernel for a cell 'rnn', 'lstm' or 'gru' with these of its options.
 
-    Not for an LSTM without forget gate or with another activation than tanh; those run step by step in minirnn.cells.
+    Not for an LSTM without forget gate, which runs step by step in minirnn.cells.
     """
     if name == "rnn":
         return options.get("nonlinearity", "tanh") in ("tanh", "relu", "identity")
     if name == "lstm":
-        return options.get("forget_gate", True) and options.get("activation", "tanh") == "tanh"
+        return options.get("forget_gate", True) and options.get("activation", "tanh") in ("tanh", "relu")
     if name == "gru":
         reset_after = options.get("reset_after", False)
         return (options.get("convention") or "slides") in (("slides",) if reset_after else ("thesis", "slides"))

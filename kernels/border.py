@@ -11,6 +11,7 @@ from minirnn.kernels.memory import empty
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
+MASKS = ("gal", "moon", "ours", "zoneout_c", "zoneout_h")
 
 
 class Inputs(NamedTuple):
@@ -25,6 +26,8 @@ class Inputs(NamedTuple):
     gal: np.ndarray
     moon: np.ndarray
     ours: np.ndarray
+    zoneout_c: np.ndarray
+    zoneout_h: np.ndarray
     lengths: np.ndarray
 
     def sizes(self):
@@ -69,12 +72,12 @@ def _lengths(where, lengths, T, B):
     return np.require(lengths, np.int64, "CAW")
 
 
-def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, gal=None, moon=None, ours=None, lengths=None):
+def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, **masks):
     """Check a layer's inputs, ``gates`` rows of H in each weight, and lay them out.
 
-    x (T, B, D), weight_ih (gates H, D), weight_hh (gates H, H), biases (gates H,) or None. Raises InputError for
-    shapes, DtypeError for types. Padded steps of x are set to zero in a copy: what a caller left there, NaN even, meets
-    no gradient.
+    x (T, B, D), weight_ih (gates H, D), weight_hh (gates H, H), biases (gates H,) or None, masks by their names. Raises
+    InputError for shapes, DtypeError for types. Padded steps of x are set to zero in a copy: what a caller left there,
+    NaN even, meets no gradient.
     """
     x = np.asarray(x)
     if x.dtype not in FLOATS:
@@ -96,7 +99,7 @@ def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, gal=None, mo
         bias_ih = laid_out(where, "bias_ih", bias_ih, x.dtype, f"({times},)", (rows,))
     if bias_hh is not None:
         bias_hh = laid_out(where, "bias_hh", bias_hh, x.dtype, f"({times},)", (rows,))
-    masks = [_mask(where, name, m, x.dtype, T, B, H) for name, m in (("gal", gal), ("moon", moon), ("ours", ours))]
+    masks = [_mask(where, name, masks.get(name), x.dtype, T, B, H) for name in MASKS]
     lengths = _lengths(where, lengths, T, B)
     if lengths.size:
         x = np.where((np.arange(T)[:, None] < lengths)[:, :, None], x, x.dtype.type(0))

@@ -22,7 +22,7 @@ from minirnn.kernels.packed import (
     sum_rows_job,
     workspace,
 )  # fmt: skip
-from minirnn.kernels.sequence import enter, entering_states, leave, mask_row, mix, mix_backward, padded, summed_biases
+from minirnn.kernels.sequence import enter, entering_states, leave, mix, mix_backward, padded, summed_biases
 from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vsigmoid, vtanh
 
@@ -47,9 +47,12 @@ def _candidate(n, bias_n):
 
 @kernel(
     gates="T B 3 H", bias="3 H", h="T+1 B H", entering="T B H", reset="T B H", packed_rz="elements",
-    packed_n="elements", gal="T B H", moon="T B H", ours="T B H", lengths="int B",
+    packed_n="elements", gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H", lengths="int B",
 )  # fmt: skip
-def recur(tid, nth, arrivals, gates, bias, thesis, h, entering, reset, packed_rz, packed_n, gal, moon, ours, lengths):
+def recur(
+    tid, nth, arrivals, gates, bias, thesis, h, entering, reset, packed_rz, packed_n,
+    gal, moon, ours, zoneout_h, lengths,
+):  # fmt: skip
     """The recurrence: gates hold x_t W_ih^T at first and r, z, n after; fills h[1:], reset and, with gal, entering."""
     meet(arrivals, nth)
     T, B, _, H = gates.shape
@@ -72,7 +75,7 @@ def recur(tid, nth, arrivals, gates, bias, thesis, h, entering, reset, packed_rz
             else:
                 z, n = gates[t, r, 1], gates[t, r, 2]
                 _candidate(n, bias[2])
-                mix(h[t + 1, r], h[t, r], z, n, thesis, mask_row(moon, t, r), mask_row(ours, t, r))
+                mix(h[t + 1, r], h[t, r], z, n, thesis, moon, ours, zoneout_h, t, r)
 
 
 @jit
@@ -95,11 +98,12 @@ def _reset_backward(r, h_in, dreset, total):
 
 @kernel(
     gates="T B 3 H", da="T B 3 H", h="T+1 B H", entering="T B H", dy="T B H", dh="B H", dh_in="B H", dreset="B H",
-    packed_rz="elements", packed_n="elements", gal="T B H", moon="T B H", ours="T B H", lengths="int B",
+    packed_rz="elements", packed_n="elements", gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H",
+    lengths="int B",
 )  # fmt: skip
 def recur_back(
     tid, nth, arrivals, gates, da, in_place, thesis, h, entering, dy, dh, dh_in, dreset, packed_rz, packed_n,
-    gal, moon, ours, lengths,
+    gal, moon, ours, zoneout_h, lengths,
 ):  # fmt: skip
     """The recurrence backwards; fills da, and dh (the final state's gradient at first) with that of h0."""
     meet(arrivals, nth)
@@ -107,6 +111,7 @@ def recur_back(
     first, last = split(B, ONE, tid, nth)
     count = last - first
     into = dh if gal.size == 0 else dh_in
+    held = np.empty(zoneout_h.shape[2], dh.dtype)
     for t in range(T - 1, -1, -1):
         for r in range(first, last):
             if padded(lengths, t, r):
@@ -115,7 +120,7 @@ def recur_back(
                 if in_place == 0:
                     da[t, r] = gates[t, r]
                 z, n, dn = da[t, r, 1], da[t, r, 2], dreset[r]
-                mix_backward(dh[r], dy[t, r], h[t, r], z, n, dn, thesis, mask_row(moon, t, r), mask_row(ours, t, r))
+                mix_backward(dh[r], dy[t, r], h[t, r], z, n, dn, thesis, moon, ours, zoneout_h, t, r, held)
                 _candidate_backward(n, dn)
             if gal.size > 0:
                 dh_in[r] = 0
@@ -152,7 +157,7 @@ def forward(inputs, h, thesis):
     entering = entering_states(h, inputs.gal)
     weight_rz, weight_n = inputs.weight_hh[: 2 * H], inputs.weight_hh[2 * H :]
     packed_rz, packed_n = packed_like(weight_rz, 2 * H), packed_like(weight_n, H)
-    masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
+    masks = inputs.gal, inputs.moon, inputs.ours, inputs.zoneout_h, inputs.lengths
     args = gates, summed_biases(inputs, 3), int(thesis), h, entering, reset, packed_rz, packed_n, *masks
     run(
         [
@@ -176,7 +181,7 @@ def backward(saved, dy, dh, consume=False):
     rows = da.reshape(T * B, 3 * H)
     weight_rz, weight_n = inputs.weight_hh[: 2 * H], inputs.weight_hh[2 * H :]
     packed_rz, packed_n = packed_like(weight_rz, H), packed_like(weight_n, H)
-    masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
+    masks = inputs.gal, inputs.moon, inputs.ours, inputs.zoneout_h, inputs.lengths
     scratch = empty_like(dh), empty_like(dh)
     args = gates, da, int(consume), saved.thesis, saved.h, entering, dy, dh, *scratch, packed_rz, packed_n, *masks
     work = workspace(dtype, nth)

@@ -23,7 +23,7 @@ from minirnn.kernels.packed import (
     sum_rows_job,
     workspace,
 )  # fmt: skip
-from minirnn.kernels.sequence import enter, entering_states, leave, mask_row, mix, mix_backward, padded
+from minirnn.kernels.sequence import enter, entering_states, leave, mix, mix_backward, padded
 from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vsigmoid, vtanh
 
@@ -44,9 +44,9 @@ def _gates(a, bias):
 
 @kernel(
     gates="T B 4 H", bias="4 H", h="T+1 B H", entering="T B H", packed="elements",
-    gal="T B H", moon="T B H", ours="T B H", lengths="int B",
+    gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H", lengths="int B",
 )  # fmt: skip
-def recur(tid, nth, arrivals, gates, bias, h, entering, packed, gal, moon, ours, lengths):
+def recur(tid, nth, arrivals, gates, bias, h, entering, packed, gal, moon, ours, zoneout_h, lengths):
     """The recurrence: gates hold x_t W_ih^T for n r z at first; fills gates, h[1:] and, with gal, entering."""
     meet(arrivals, nth)
     T, B, _, H = gates.shape
@@ -65,7 +65,7 @@ def recur(tid, nth, arrivals, gates, bias, h, entering, packed, gal, moon, ours,
             else:
                 _gates(gates[t, r], bias)
                 z, n = gates[t, r, 2], gates[t, r, 0]
-                mix(h[t + 1, r], h[t, r], z, n, SLIDES, mask_row(moon, t, r), mask_row(ours, t, r))
+                mix(h[t + 1, r], h[t, r], z, n, SLIDES, moon, ours, zoneout_h, t, r)
 
 
 @jit
@@ -83,14 +83,17 @@ def _gates_backward(a, dn):
 
 @kernel(
     gates="T B 4 H", da="T B 4 H", h="T+1 B H", dy="T B H", dh="B H", dh_in="B H", dn="B H", packed="elements",
-    gal="T B H", moon="T B H", ours="T B H", lengths="int B",
+    gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H", lengths="int B",
 )  # fmt: skip
-def recur_back(tid, nth, arrivals, gates, da, in_place, h, dy, dh, dh_in, dn, packed, gal, moon, ours, lengths):
+def recur_back(
+    tid, nth, arrivals, gates, da, in_place, h, dy, dh, dh_in, dn, packed, gal, moon, ours, zoneout_h, lengths,
+):  # fmt: skip
     """The recurrence backwards; fills da, and dh (the final state's gradient at first) with that of h0."""
     meet(arrivals, nth)
     T, B, _, H = da.shape
     first, last = split(B, ONE, tid, nth)
     into, add = (dh, ONE) if gal.size == 0 else (dh_in, ZERO)
+    held = np.empty(zoneout_h.shape[2], dh.dtype)
     for t in range(T - 1, -1, -1):
         for r in range(first, last):
             if padded(lengths, t, r):
@@ -99,7 +102,7 @@ def recur_back(tid, nth, arrivals, gates, da, in_place, h, dy, dh, dh_in, dn, pa
                 if in_place == 0:
                     da[t, r] = gates[t, r]
                 n, z = da[t, r, 0], da[t, r, 2]
-                mix_backward(dh[r], dy[t, r], h[t, r], z, n, dn[r], SLIDES, mask_row(moon, t, r), mask_row(ours, t, r))
+                mix_backward(dh[r], dy[t, r], h[t, r], z, n, dn[r], SLIDES, moon, ours, zoneout_h, t, r, held)
                 _gates_backward(da[t, r], dn[r])
         at = first * H
         row = 4 * (t * B * H + at) + H
@@ -136,7 +139,7 @@ def forward(inputs, h):
     rows = gates.reshape(T * B, 4 * H)
     entering = entering_states(h, inputs.gal)
     packed = packed_like(inputs.weight_hh, 3 * H)
-    masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
+    masks = inputs.gal, inputs.moon, inputs.ours, inputs.zoneout_h, inputs.lengths
     run(
         [
             gemm_job(rows[:, H : 3 * H], x, weight_ih[: 2 * H].T, work),
@@ -159,7 +162,7 @@ def backward(saved, dy, dh, consume=False):
     rows = da.reshape(T * B, 4 * H)
     da_n, da_rz, da_rzq = rows[:, :H], rows[:, H : 3 * H], rows[:, H:]
     packed = packed_like(inputs.weight_hh, H)
-    masks = inputs.gal, inputs.moon, inputs.ours, inputs.lengths
+    masks = inputs.gal, inputs.moon, inputs.ours, inputs.zoneout_h, inputs.lengths
     args = gates, da, int(consume), saved.h, dy, dh, empty_like(dh), empty_like(dh), packed, *masks
     work = workspace(dtype, nth)
     weight_ih, x, entering = inputs.weight_ih, inputs.x.reshape(T * B, D), saved.entering.reshape(T * B, H)

@@ -33,6 +33,22 @@ def leave(dh, dh_in, gal, t, first, last):
 
 
 @jit
+def hold(new, old, d):
+    """Zoneout of one row: new becomes d * old + (1 - d) * new; d (H,), or empty for no zoneout."""
+    for j in range(d.size):  # slides
+        new[j] = d[j] * old[j] + (d.dtype.type(1) - d[j]) * new[j]
+
+
+@jit
+def hold_backward(dstate, held, d):
+    """``hold`` backwards: dstate becomes the gradient of the new state; fills held with that of the old one."""
+    for j in range(d.size):
+        dstate_j, d_j = dstate[j], d[j]
+        held[j] = d_j * dstate_j
+        dstate[j] = (d.dtype.type(1) - d_j) * dstate_j
+
+
+@jit
 def padded(lengths, t, r):
     """Whether step t lies beyond the end of row r."""
     return lengths.size > 0 and t >= lengths[r]
@@ -78,12 +94,12 @@ def layer_gradients(inputs, entering, da, nth):
 
 
 @jit
-def mix(h, h_prev, z, n, thesis, moon, ours):
-    """One row of a GRU's new state from the old one and the candidate; masks (H,) or empty. Fills h.
+def mix(h, h_prev, z, n, thesis, moon, ours, zoneout_h, t, r):
+    """One row of a GRU's new state from the old one and the candidate, with its masks. Fills h.
 
     z weighs the candidate in the thesis, (1-z) h_prev + z n, and the old state on the slides.
     """
-    H = h.size
+    H, moon, ours = h.size, mask_row(moon, t, r), mask_row(ours, t, r)
     for j in range(H):
         h[j] = n[j]
     for j in range(ours.size):  # thesis (3.3.10)
@@ -96,15 +112,20 @@ def mix(h, h_prev, z, n, thesis, moon, ours):
             h[j] += z[j] * (h_prev[j] - h[j])
     for j in range(moon.size):  # thesis (3.3.9)
         h[j] *= moon[j]
+    hold(h, h_prev, mask_row(zoneout_h, t, r))
 
 
 @jit
-def mix_backward(dh, dy, h_prev, z, n, dn, thesis, moon, ours):
-    """``mix`` backwards, with z's sigmoid: z becomes da_z, dn is filled, dh becomes the part that skips the gates."""
-    H = dh.size
+def mix_backward(dh, dy, h_prev, z, n, dn, thesis, moon, ours, zoneout_h, t, r, held):
+    """``mix`` backwards, with z's sigmoid: z becomes da_z, dn is filled, dh becomes the part that skips the gates.
+
+    held is scratch, (H,) with zoneout.
+    """
+    H, moon, ours = dh.size, mask_row(moon, t, r), mask_row(ours, t, r)
     one = dh.dtype.type(1)
     for j in range(H):
         dh[j] += dy[j]
+    hold_backward(dh, held, mask_row(zoneout_h, t, r))
     for j in range(moon.size):  # from thesis (3.3.9)
         dh[j] *= moon[j]
     for j in range(H):
@@ -125,3 +146,5 @@ def mix_backward(dh, dy, h_prev, z, n, dn, thesis, moon, ours):
             dh[j] = dh_j * z_j
     for j in range(ours.size):  # from thesis (3.3.10)
         dn[j] *= ours[j]
+    for j in range(held.size):
+        dh[j] += held[j]

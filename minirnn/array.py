@@ -52,10 +52,9 @@ def to_cpu(array):
 def to_gpu(array, index=0):
     """The same values on GPU ``index``; InputError naming the extra to install when there is none."""
     cupy = _cupy()
-    if index >= cupy.cuda.runtime.getDeviceCount():
-        raise InputError(
-            must_be("to_gpu", "index", f"below {cupy.cuda.runtime.getDeviceCount()}, the number of GPUs", index)
-        )
+    count = cupy.cuda.runtime.getDeviceCount()
+    if index >= count:
+        raise InputError(must_be("to_gpu", "index", f"below {count}, the number of GPUs", index))
     with cupy.cuda.Device(index):
         return cupy.asarray(array)
 
@@ -73,11 +72,8 @@ def to_device(array, device):
 def check_float(where, name, array):
     """DtypeError unless float32 or float64; float16 is refused because sums over time lose its 11 bits."""
     if array.dtype == np.float16:
-        raise DtypeError(
-            must_be(
-                where, name, "float32 or float64", "float16", "a gradient is a sum over many steps and 11 bits lose it"
-            )
-        )
+        cause = "a gradient is a sum over many steps and 11 bits lose it"
+        raise DtypeError(must_be(where, name, "float32 or float64", "float16", cause))
     if array.dtype not in FLOATS:
         raise DtypeError(must_be(where, name, "float32 or float64", array.dtype))
 

@@ -97,10 +97,16 @@ def _check_weights(where, cell, x, weights):
 
 
 def _check_masks(where, cell, x, masks, sizes):
-    masks = Masks() if masks is None else Masks(*masks)
-    if cell.name == "rnn" and (masks.moon is not None or masks.ours is not None):
-        cause = "a vanilla RNN has no memory cell to mask"
-        raise InputError(must_be(where, "masks of rnn", "gal only", "moon or ours", cause))
+    masks = Masks() if masks is None else masks
+    if not isinstance(masks, (tuple, list)) or len(masks) > len(Masks._fields):
+        raise InputError(must_be(where, "masks", f"Masks({', '.join(Masks._fields)})", type(masks).__name__))
+    masks = Masks(*masks)
+    for name, mask in masks._asdict().items():
+        if mask is not None and name not in cell.masks:
+            *most, last = cell.masks
+            known = f"{', '.join(most)} or {last}" if most else f"{last} only"
+            cause = "" if name == "zoneout_h" else "it has no memory cell"
+            raise InputError(must_be(where, f"masks of {cell.name}", known, name, cause))
     return Masks(*(_check_mask(where, f"mask {name}", m, x, sizes) for name, m in masks._asdict().items()))
 
 
@@ -108,7 +114,10 @@ def _check_mask(where, name, mask, x, sizes):
     if mask is None:
         return None
     if isinstance(mask, numbers.Real) or getattr(mask, "ndim", None) == 0:
-        return float(mask)  # a Python number takes the arrays' dtype
+        mask = float(mask)  # a Python number takes the arrays' dtype
+        if "zoneout" in name and not 0 <= mask <= 1:
+            raise InputError(must_be(where, name, "in [0, 1]", mask, "it is the share of the old state that stays"))
+        return mask
     _check_like(where, name, mask, x)
     if tuple(mask.shape) not in (sizes, sizes[1:]):
         expected = f"(T, B, H) = {sizes}, (B, H) = {sizes[1:]} or a number"
@@ -117,7 +126,7 @@ def _check_mask(where, name, mask, x, sizes):
 
 
 def _check_array(where, name, array):
-    if not hasattr(array, "dtype") or not hasattr(array, "ndim"):
+    if not hasattr(array, "dtype") or not hasattr(array, "strides"):  # a Tensor has no strides
         raise DtypeError(must_be(where, name, "an array", type(array).__name__))
 
 

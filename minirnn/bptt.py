@@ -71,7 +71,8 @@ class Gradients(NamedTuple):
 def forward(cell, x, state0, weights, masks=NO_MASKS, lengths=None, reverse=False, form=None, checkpoint_every=None):
     """Run a cell over a sequence: x (T, B, D), state0 each (B, H) -> Run.
 
-    masks: each field None, (T, B, H) for a mask per step, (B, H) for one per sequence, or a number (a constant factor).
+    masks: each field None, (T, B, H) for a mask per step, (B, H) for one per sequence, or a number (a constant factor,
+    or share for zoneout); ``cell.masks`` names those that the cell takes.
     lengths: integers (B,), each in 1..T, in any order; row b ends after lengths[b] steps. ``reverse`` goes from the
     last step to the first, each row from its own last step. ``checkpoint_every``, a positive integer, trades time for
     memory as described above; gradients are the same to rounding.

@@ -11,6 +11,7 @@ COMMANDS = {
     "gradcheck": ("minirnn.gradcheck.command", "prove gradients: ops, cells, layers, or your own forward/backward"),
     "train": ("minirnn.train.command", "train a model; every run can be resumed exactly"),
     "sample": ("minirnn.train.sample_command", "generate text from a trained run"),
+    "inspect": ("minirnn.inspect.command", "look into a run's or a cell's gates, gradients and memory: one HTML page"),
     "chapters": ("minirnn.course.chapters_command", "list, run or build the course's notebooks"),
     "equations": ("minirnn.course.equations_command", "each equation: its code lines, its tests, its chapter"),
     "demo": ("minirnn.course.demo", "three minutes: prove an LSTM's gradients, train it on real text, read the report"),

@@ -22,7 +22,7 @@ def grad_norm_curve(cell, x, state0, weights, dfinal, masks=NO_MASKS):
 
 
 class JacobianProduct(NamedTuple):
-    """d s_{t1} / d s_{t0} as a matrix, and its singular values, largest first."""
+    """d s_{t1} / d s_{t0} as a matrix, and its singular values, largest first; NaN where the matrix is not finite."""
 
     matrix: Any  # (S*H, S*H), states stacked as in cell.states
     singular_values: Any  # (S*H,)
@@ -54,4 +54,6 @@ def jacobian_product(run, t0, t1, row=0):
     unit = xp.eye(S * H, dtype=run.x.dtype)
     dfinal = tuple(unit[:, k * H : (k + 1) * H] for k in range(S))
     matrix = xp.concatenate(bptt.backward(again, dfinal=dfinal).state0, axis=1)
+    if not xp.isfinite(matrix).all():  # LAPACK may not return
+        return JacobianProduct(matrix, xp.full(S * H, xp.nan, matrix.dtype))
     return JacobianProduct(matrix, xp.linalg.svd(matrix, compute_uv=False))

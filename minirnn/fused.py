@@ -18,7 +18,7 @@ def obstacle(cell, x):
     if kernels.supports(cell.name, **vars(cell)):
         return None
     if cell.name == "lstm":
-        return "the LSTM kernel" + ("'s activation is tanh" if cell.forget_gate else " has a forget gate")
+        return "the LSTM kernel has a forget gate"
     return f"there is no kernel for the cell {cell.name}"
 
 
@@ -61,11 +61,8 @@ def _turned_states(states, lengths):
 
 def _options(cell, masks):
     """The keyword arguments by which a kernel tells the forms of its cell apart."""
-    if cell.name == "rnn":
-        return {"nonlinearity": cell.nonlinearity, "gal": masks.gal}
-    if cell.name == "gru":
-        return {"reset_after": cell.reset_after, "convention": cell.convention, **masks._asdict()}
-    return masks._asdict()
+    forms = {"rnn": ("nonlinearity",), "lstm": ("activation",), "gru": ("reset_after", "convention")}.get(cell.name, ())
+    return {name: getattr(cell, name) for name in forms} | {name: getattr(masks, name) for name in cell.masks}
 
 
 def _kernel(cell, direction):

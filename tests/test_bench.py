@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minirnn import bptt
+from minirnn import bptt, nn
+from minirnn.array import Streams
 from minirnn.bench import command, ours, report, startup
 from minirnn.bench.interleave import Worker, disagreement, peak_memory
 from minirnn.bench.workloads import (
@@ -23,15 +24,17 @@ from minirnn.bench.workloads import (
     layer_flops,
     softmax_data,
 )
-from minirnn.cells import GRU, LSTM, RNN, Weights
+from minirnn.cells import GRU, LSTM, RNN, Masks, Weights
 from minirnn.cli import main
 
 LM = {"V": 7, "E": 3, "H": 4, "B": 2, "T": 5}
 TINY = {
     **{cell: layer(cell, 2, 4, 5, 3, "float64") for cell in ("lstm", "gru", "rnn")},
+    **{f"{cell} dropout": layer(cell, 2, 4, 5, 3, "float64", 0.25) for cell in ("lstm", "gru", "rnn")},
     **{f"lm {o}": Workload(f"lm {o}", "lm", {**LM, "optimizer": o}, "float64") for o in ("sgd", "adam")},
     "softmax-xent": Workload("softmax-xent", "softmax-xent", {"N": 6, "V": 9}, "float64"),
     "embedding-gradient": Workload("embedding-gradient", "embedding-gradient", {"N": 9, "V": 5, "D": 3}, "float64"),
+    "lm dropout": Workload("lm dropout", "lm", {**LM, "optimizer": "sgd"}, "float64", 0.25),
     "tape": Workload("tape", "tape", {"size": 3, "operations": 4}, "float64"),
 }
 QUICK = ["--workloads", "^tape-overhead$", "--rounds", "2", "--seconds", "0.01", "--patience", "0"]
@@ -100,6 +103,25 @@ def test_our_side_computes_the_gradients_of_the_explicit_form(w):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_a_step_with_dropout_draws_fresh_masks_and_computes_what_the_layer_does_with_them(cell):
+    w = TINY[f"{cell} dropout"]
+    (x, weights, dy), (step, results) = layer_data(w), ours.layer(w)
+    spec = nn.RecurrentDropout("ours", w.dropout)
+    kind, found = {"lstm": LSTM(), "gru": GRU(reset_after=True), "rnn": RNN()}[cell], []
+    for number in range(2):
+        step()
+        found.append(results())
+        mask = spec.masks(Streams(0, number)("recurrent", 0), *dy.shape, x, True).ours
+        assert 0 < mask.mean() < 1
+        masks = Masks(**{"gal" if cell == "rnn" else "ours": mask})
+        zeros = (np.zeros_like(dy[0]),) * len(kind.states)
+        got = bptt.backward(bptt.forward(kind, x, zeros, Weights(*weights), masks, form="explicit"), dy)
+        for a, b in zip(found[-1], [got.x, *got.weights]):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, np.abs(b).max()))
+    assert not np.allclose(found[0][0], found[1][0])
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_the_kernels_alone_compute_what_the_layer_does(cell):
     (step, results), (step_alone, results_alone) = ours.make(TINY[cell]), ours.make_kernels(TINY[cell])
     step(), step_alone()
@@ -120,10 +142,29 @@ def test_a_rivals_side_computes_the_same(rival):
 def test_sizes_that_were_asked_for_are_there():
     known, grid = catalogue(), catalogue(grid=True)
     assert known["lstm_32_35_256_256"].sizes == {"B": 32, "T": 35, "D": 256, "H": 256}
-    assert len(known) == 3 * 7 + 5
+    assert len(known) == 3 * 7 + 8
     assert len(grid) == len(known) + 3 * (4 * 6 * 2 - 1)  # B, T, D, H = 1, 100, 128, 128 is in both
     assert layer_flops("rnn", 2, 3, 5, 7) == 3 * 2 * (2 * 3 * 7 * 5 + 2 * 3 * 7 * 7)
+    assert known["word-lm-dropout"].dropout == known["gru-dropout_32_35_256_256"].dropout == 0.25
+    assert known["lstm-dropout_32_35_256_256"].flops == known["lstm_32_35_256_256"].flops
     assert known["word-lm"].flops == layer_flops("lstm", 32, 35, 256, 256) + 6 * 1120 * 256 * 10_000
+
+
+def test_dropout_is_timed_against_itself_without_masks(monkeypatch, capsys):
+    w = TINY["gru dropout"]
+    monkeypatch.setattr(command, "catalogue", lambda *_: {w.name: w})
+    monkeypatch.setattr(command, "PRODUCT", {"N": 8})
+    assert main(["bench", "--workloads", "dropout", *QUICK[2:], "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)["workloads"]["gru-dropout_2_4_5_3"]
+    assert set(row["sides"]) == {"minirnn", "no-masks"} and set(row["ratios"]) == {"no-masks"}
+    assert row["gradients_differ_by"] < 1e-12
+
+
+def test_words_and_columns_name_what_has_dropout():
+    row = {"unit": "ms", "sides": {"minirnn": {"median": 3.0}}, "ratios": {"no-masks": {"median": 0.5}}}
+    text = report.markdown({"settings": {"against": []}, "workloads": {"lstm-dropout_1_2_3_4": row}})
+    assert "| x no-masks |" in text and "| LSTM 1, 2, 3, 4, dropout | 3 ms | 0.50 |" in text
+    assert report.words("word-lm-dropout") == "word lm dropout" and report.words("gru_1_2") == "GRU 1, 2"
 
 
 @pytest.fixture

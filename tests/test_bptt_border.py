@@ -101,13 +101,6 @@ def test_unsorted_lengths_and_lists_are_fine():
     np.testing.assert_allclose(small.y, same.y, rtol=1e-12)
 
 
-def test_an_lstm_with_relu_has_no_kernel():
-    cell = LSTM(activation="relu")
-    assert bptt.forward(cell, **good(cell)).form == "explicit"
-    with pytest.raises(InputError, match="the LSTM kernel's activation is tanh"):
-        bptt.forward(cell, **good(cell, form="fused"))
-
-
 def test_fused_is_refused_where_no_kernel_fits():
     cell = LSTM(forget_gate=False)
     with pytest.raises(

@@ -45,7 +45,9 @@ def test_gradients_equal_those_of_the_plain_pass(cell, form, reverse, padded):
     rng = np.random.default_rng(1)
     masks = Masks(gal=2.0 * rng.integers(0, 2, (T, B, H)))
     if cell.name != "rnn":
-        masks = masks._replace(moon=2.0 * rng.integers(0, 2, (B, H)), ours=0.5)
+        masks = masks._replace(moon=2.0 * rng.integers(0, 2, (B, H)), ours=0.5, zoneout_h=rng.random((T, B, H)))
+    if cell.name == "lstm":
+        masks = masks._replace(zoneout_c=rng.random((B, H)))
     options = {"masks": masks, "lengths": LENGTHS if padded else None, "reverse": reverse, "form": form}
     if padded:
         x[np.arange(T)[:, None] >= LENGTHS] = np.nan  # what fills the padding must not matter

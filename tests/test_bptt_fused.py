@@ -9,7 +9,8 @@ from minirnn.errors import InputError
 
 T, B, D, H = 6, 4, 5, 3
 LENGTHS = np.array([2, 6, 1, 4])
-CELLS = [RNN(), RNN("relu"), RNN("identity"), LSTM(), GRU(), GRU(convention="slides"), GRU(reset_after=True)]
+CELLS = [RNN(), RNN("relu"), RNN("identity"), LSTM(), LSTM(activation="relu"), GRU(), GRU(convention="slides"),
+         GRU(reset_after=True)]  # fmt: skip
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=str)
 
 
@@ -23,8 +24,8 @@ def random_problem(cell, dtype=np.float64, bias=True):
 
 def masks_of(cell, shape, dtype):
     rng = np.random.default_rng(5)
-    draw = lambda: shape if np.isscalar(shape) else (2 * rng.integers(0, 2, shape)).astype(dtype)
-    return Masks(draw()) if cell.name == "rnn" else Masks(draw(), draw(), draw())
+    draw = lambda kept: shape if np.isscalar(shape) else (kept * rng.integers(0, 2, shape)).astype(dtype)
+    return Masks(**{name: draw(0.5 if name.startswith("zoneout") else 2) for name in cell.masks})
 
 
 def assert_forms_agree(cell, dtype, bias=True, masks=None, **options):

@@ -1,7 +1,7 @@
 """Every cell's step_backward against central differences and the complex step, all sizes different.
 
 RNN, thesis (2.2.2); LSTM, thesis (2.2.4)-(2.2.6); GRU, thesis (2.2.7)-(2.2.9); weights, thesis (2.1.7)-(2.1.8); dropout
-masks, thesis (3.3.4), (3.3.8), (3.3.9), (3.3.10).
+masks, thesis (3.3.4), (3.3.8), (3.3.9), (3.3.10); zoneout, slides.
 """
 
 import numpy as np
@@ -17,24 +17,23 @@ SMOOTH = [
 ]  # fmt: skip
 KINKED = [RNN("relu"), LSTM(activation="relu"), LSTM(forget_gate=False, activation="relu")]
 EVERY_CELL = SMOOTH + KINKED
-SCHEMES = [(), ("gal",), ("moon",), ("ours",), ("gal", "moon", "ours")]
 EVERY_MASKED_CELL = [
     pytest.param(cell, scheme, bias, id=f"{cell}-{'+'.join(scheme) or 'plain'}-bias={bias}")
     for cell in EVERY_CELL
-    for scheme in SCHEMES
+    for scheme in dict.fromkeys([(), *((name,) for name in cell.masks), cell.masks])
     for bias in (True, False)
-    if cell.name != "rnn" or set(scheme) <= {"gal"}
     if bias or not scheme
 ]
 
 
 def random_arguments(cell, scheme=(), bias=True, dtype=np.float64, seed=1):
-    """x, state, weights, masks: random, non-zero, of both signs; masks 0 or 1/keep, no row all alike."""
+    """x, state, weights, masks: random, non-zero, of both signs; masks 0 or 1/keep, zoneout's 1/4 or 1."""
     rng = np.random.default_rng(seed)
     draw = lambda *shape: (rng.uniform(0.2, 1.0, shape) * rng.choice([-1, 1], shape)).astype(dtype)
     K = len(cell.gates)
     weights = Weights(draw(K * H, D), draw(K * H, H), *((draw(K * H), draw(K * H)) if bias else ()))
-    masks = {name: (rng.permuted([[0.0, 2.0]] * B, axis=1)).astype(dtype) for name in scheme}
+    pair = lambda name: [0.25, 1.0] if name.startswith("zoneout") else [0.0, 2.0]
+    masks = {name: rng.permuted([pair(name)] * B, axis=1).astype(dtype) for name in scheme}
     return draw(B, D), tuple(draw(B, H) for _ in cell.states), weights, Masks(**masks)
 
 

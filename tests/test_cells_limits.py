@@ -1,15 +1,17 @@
-"""Exact limits: settings of the gates and masks at which a cell must become something simpler.
+"""Exact limits: settings of the gates at which a cell must become something simpler. Those of masks are in
+test_recurrent_dropout_memory and test_zoneout.
 
-LSTM, thesis (2.2.4), (2.2.5), (2.2.6); GRU, thesis (2.2.7), (2.2.8), (2.2.9).
+RNN, thesis (3.3.3); LSTM, thesis (2.2.4), (2.2.5), (2.2.6), again (3.3.5)-(3.3.7);
+GRU, thesis (2.2.7), (2.2.8), (2.2.9).
 """
 
 import numpy as np
 import pytest
 
-from minirnn.cells import GRU, LSTM, RNN, Masks, Weights
+from minirnn.cells import GRU, LSTM, RNN, Weights
 from minirnn.errors import InputError
 
-T, B, D, H = 4, 3, 5, 2
+B, D, H = 3, 5, 2
 OPEN = 1000.0  # a bias at which a sigmoid is exactly 1, and at its negative exactly 0
 
 
@@ -120,76 +122,6 @@ def test_gru_of_the_slides_equals_the_thesis_with_negated_update_weights():
     np.testing.assert_allclose(dh_prev, slides_dh, rtol=0, atol=1e-12)
     for gradient, slides_gradient in zip(dweights, slides_dweights):
         np.testing.assert_allclose(gradient.T * sign, slides_gradient.T, rtol=0, atol=1e-12)
-
-
-def run(cell, xs, state, weights, masks):
-    """All states and the gradients of a loss on every h, with one mask for the whole sequence."""
-    rng = np.random.default_rng(11)
-    states, tape = [], []
-    for x in xs:
-        state, saved = cell.step(x, state, weights, masks)
-        states.append(state)
-        tape.append(saved)
-    dstate = tuple(np.zeros((B, H)) for _ in cell.states)
-    gradients = []
-    for saved in reversed(tape):
-        dstate = (dstate[0] + rng.standard_normal((B, H)), *dstate[1:])
-        dx, dstate, dweights = cell.step_backward(dstate, saved, weights)
-        gradients += [dx, *dstate, *dweights]
-    return states, gradients
-
-
-def test_moon_and_ours_are_one_function_with_a_mask_per_sequence_and_empty_memory():
-    """thesis (3.3.9), (3.3.10): with a 0/1 mask, m*m = m, so that they differ only at test time."""
-    cell = LSTM()
-    mask = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    start = (normal(B, H, seed=3), np.zeros((B, H)))
-    moon = run(cell, normal(T, B, D), start, weights_for(cell), Masks(moon=mask))
-    ours = run(cell, normal(T, B, D), start, weights_for(cell), Masks(ours=mask))
-    np.testing.assert_allclose(np.array(moon[0]), np.array(ours[0]), rtol=0, atol=1e-12)
-    for of_moon, of_ours in zip(moon[1], ours[1]):
-        if of_moon.shape != (B, H):  # dh, dc of masked units are dead ends, and differ
-            np.testing.assert_allclose(of_moon, of_ours, rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("cell", [RNN(), LSTM(), LSTM(forget_gate=False), GRU(), GRU(reset_after=True)], ids=str)
-def test_rate_0_is_bit_identical_to_no_dropout(cell):
-    names = ("gal",) if cell.name == "rnn" else Masks._fields
-    start = tuple(normal(B, H, seed=3 + k) for k in range(len(cell.states)))
-    plain = run(cell, normal(T, B, D), start, weights_for(cell), Masks())
-    for keep in (np.ones((B, H)), 1.0):
-        kept = run(cell, normal(T, B, D), start, weights_for(cell), Masks(**dict.fromkeys(names, keep)))
-        np.testing.assert_array_equal(np.array(plain[0]), np.array(kept[0]))
-        for one, other in zip(plain[1], kept[1]):
-            np.testing.assert_array_equal(one, other)
-
-
-def test_dropping_everything_leaves_what_each_scheme_protects():
-    cell, none = LSTM(), np.zeros((B, H))
-    weights, x, h, c = weights_for(cell), normal(B, D), normal(B, H, seed=3), normal(B, H, seed=4)
-    (_, plain_c), saved = cell.step(x, (h, c), weights)
-    (_, ours_c), ours_saved = cell.step(x, (h, c), weights, Masks(ours=none))
-    np.testing.assert_array_equal(ours_c, saved.f * c)  # pure memory
-    (_, moon_c), _ = cell.step(x, (h, c), weights, Masks(moon=none))
-    assert not moon_c.any()
-    dropped, _ = cell.step(x, (h, c), weights, Masks(gal=none))
-    forgotten, _ = cell.step(x, (none, c), weights)
-    np.testing.assert_array_equal(dropped, forgotten)  # the gates see x only, c still recurs
-    assert not np.array_equal(dropped[1], plain_c)
-
-
-@pytest.mark.parametrize("gate", ["r", "z", "n"])
-def test_gru_with_moon_and_ours_masks_follow_their_definition(gate):
-    cell, mask = GRU(), np.array([[0.0, 2.0]] * B)
-    weights, x, h = weights_for(cell), normal(B, D), normal(B, H, seed=3)
-    (plain,), saved = cell.step(x, (h,), weights)
-    (moon,), _ = cell.step(x, (h,), weights, Masks(moon=mask))
-    np.testing.assert_allclose(moon, mask * plain, rtol=0, atol=1e-15)
-    (ours,), _ = cell.step(x, (h,), weights, Masks(ours=mask))
-    np.testing.assert_allclose(ours, (1 - saved.z) * h + saved.z * (mask * saved.n), rtol=0, atol=1e-15)
-    (_,), gal = cell.step(x, (h,), weights, Masks(gal=mask))
-    np.testing.assert_array_equal(gal.h_prev, h)  # the leak sees the undropped state
-    assert not np.array_equal(getattr(gal, gate), getattr(saved, gate))
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_restricted_files_are_not_downloaded_and_the_error_says_what_to_do(tmp_p
 
 
 def test_templates_are_as_difficult_as_they_say(templates):
-    assert [len(part) for part in (templates.train, templates.valid, templates.test)] == [2_000, 500, 500]
+    assert [len(part) for part in (templates.train, templates.valid, templates.test)] == [2_000, 1_000, 1_000]
     seen = {word.lower() for sentence in templates.train for word in sentence.words}
     names = [word for s in templates.test for word, tag in zip(*s) if tag != "O"]
     unseen = np.mean([word.lower() not in seen for word in names])

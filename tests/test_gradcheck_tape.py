@@ -146,6 +146,6 @@ def test_names_find_cases_by_kind_and_first_word():
     assert kinds("tanh") == {("op", "tanh")}
     assert kinds("lstm") == {("cell", "LSTM")}
     assert ("layer", "LSTM") in kinds("layer lstm")
-    assert {name for _, name in kinds("gru")} == {"GRU thesis", "GRU slides", "GRU reset_after"}
+    assert {name for _, name in kinds("gru")} == {"GRU thesis", "GRU slides", "GRU reset_after", "GRU zoneout"}
     assert kinds("cross_entropy") == {("loss", "cross_entropy")}
     assert kinds("nothing") == set()

@@ -9,7 +9,7 @@ from minirnn.cells import GRU, LSTM, RNN, Masks, Weights
 from minirnn.errors import DtypeError, InputError
 
 T, B, D, H = 5, 6, 3, 20
-CELLS = [RNN(), RNN("relu"), LSTM(), GRU(), GRU(reset_after=True)]
+CELLS = [RNN(), RNN("relu"), LSTM(), LSTM(activation="relu"), GRU(), GRU(reset_after=True)]
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=str)
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 LENGTHS = np.array([5, 1, 3, 5, 2, 4])
@@ -27,7 +27,9 @@ def problem(cell, dtype=np.float64, scale=0.5):
 def options_of(cell):
     if cell.name == "rnn":
         return {"nonlinearity": cell.nonlinearity}
-    return {} if cell.name == "lstm" else {"reset_after": cell.reset_after, "convention": cell.convention}
+    if cell.name == "lstm":
+        return {"activation": cell.activation}
+    return {"reset_after": cell.reset_after, "convention": cell.convention}
 
 
 def forward(cell, x, state0, weights, **options):
@@ -198,5 +200,7 @@ def test_nonsense_is_refused_by_name():
             call()
     with pytest.raises(InputError, match="nonlinearity must be tanh or relu or identity, got 'sine'"):
         kernels.rnn_forward(x, h0, *[w[:H] for w in weights], nonlinearity="sine")
+    with pytest.raises(InputError, match="activation must be 'tanh' or 'relu', got 'sine'"):
+        kernels.lstm_forward(x, h0, c0, *weights, activation="sine")
     with pytest.raises(InputError, match="convention must be 'slides' with reset_after, got 'thesis'"):
         kernels.gru_forward(x, h0, *[w[: 3 * H] for w in weights], reset_after=True, convention="thesis")

@@ -17,11 +17,13 @@ T, B, D, H = 3, 4, 3, 18
 draw = lambda *s: (0.5 * rng.standard_normal(s)).astype(dtype)
 results = []
 for name, K, options in (
-    ("rnn", 1, {}), ("rnn", 1, {"nonlinearity": "relu"}), ("lstm", 4, {}), ("gru", 3, {}),
+    ("rnn", 1, {}), ("rnn", 1, {"nonlinearity": "relu"}), ("lstm", 4, {}), ("lstm", 4, {"activation": "relu"}),
+    ("gru", 3, {}),
     ("gru", 3, {"convention": "slides"}), ("gru", 3, {"reset_after": True}),
 ):
     states = [draw(B, H) for _ in range(2 if name == "lstm" else 1)]
-    masks = {m: rng.integers(0, 2, (T, B, H)) for m in (("gal",) if name == "rnn" else ("gal", "moon", "ours"))}
+    known = {"rnn": "gal", "lstm": "gal moon ours zoneout_c zoneout_h", "gru": "gal moon ours zoneout_h"}[name]
+    masks = {m: rng.integers(0, 2, (T, B, H)) for m in known.split()}
     weights = draw(K * H, D), draw(K * H, H), draw(K * H), draw(K * H)
     out = getattr(kernels, f"{name}_forward")(
         draw(T, B, D), *states, *weights, lengths=np.array([3, 1, 2, 3]), **masks, **options

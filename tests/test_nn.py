@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minirnn import Tensor, grad, nn, no_grad, ops
+from minirnn import Tensor, grad, nn, ops
 from minirnn.array import Streams
 from minirnn.errors import DtypeError, InputError
 from minirnn.models.word_lm import LanguageModel, detached
@@ -121,60 +121,6 @@ def test_single_steps_make_the_layer(step, layer):
     y, _ = whole(Tensor(x))
     np.testing.assert_allclose(np.stack([h.value for h in outputs]), y.value, rtol=1e-12)
     assert list(cell.state_dict()) == [k.removesuffix("_l0") for k in whole.state_dict()]
-
-
-def test_recurrent_dropout_draws_by_name_and_scales_as_asked():
-    """Scaling in evaluation, thesis (3.3.2), or in training, thesis (3.3.15)."""
-    x = Tensor(normal(6, 3, 4))
-    layer = nn.LSTM(4, 5, rng=0, dtype=np.float64, recurrent_dropout=("ours", 0.5, "per_step", "test"))
-    with no_grad():
-        first, again, other = (layer(x, rng=Streams(0, step))[0].value for step in (1, 1, 2))
-        np.testing.assert_array_equal(first, again)
-        assert not np.array_equal(first, other)
-        layer.eval()
-        once, twice = layer(x)[0].value, layer(x)[0].value
-    np.testing.assert_array_equal(once, twice)
-    plain = nn.LSTM(4, 5, rng=0, dtype=np.float64)
-    assert not np.allclose(once, plain(x)[0].value)
-    layer.recurrent_dropout = nn.RecurrentDropout("ours", 0.5, scaling="inverted")
-    np.testing.assert_array_equal(layer(x)[0].value, plain(x)[0].value)
-    layer.train().recurrent_dropout = nn.RecurrentDropout("ours", 0.0)
-    np.testing.assert_array_equal(layer(x)[0].value, plain(x)[0].value)
-
-
-def test_masks_have_the_right_shape_frequency_and_constancy():
-    like = np.zeros(1, np.float32)
-    spec = nn.RecurrentDropout(None, {"ours": 0.25, "gal": 0.5}, "per_step", "inverted")
-    masks = spec.masks(np.random.default_rng(0), 50, 40, 30, like, True)
-    assert masks.moon is None and masks.ours.dtype == np.float32
-    assert set(np.unique(masks.gal)) == {0.0, 2.0}
-    kept = float((masks.ours > 0).mean())
-    assert abs(kept - 0.75) < 4 * np.sqrt(0.75 * 0.25 / masks.ours.size)
-    assert not np.array_equal(masks.ours[0], masks.ours[1])
-    assert nn.RecurrentDropout("gal", 0.25).masks(None, 50, 40, 30, like, False).gal == 0.75
-    rows = nn.RecurrentDropout("moon", 0.5, "per_sequence").masks(np.random.default_rng(0), 50, 40, 30, like, True).moon
-    assert rows.shape == (40, 30) and not np.array_equal(rows[0], rows[1])
-
-
-def test_the_vanilla_rnn_takes_ours_as_dropout_of_the_returning_state():
-    x = Tensor(normal(6, 3, 4))
-    ours, gal = (nn.RNN(4, 5, rng=0, dtype=np.float64, recurrent_dropout=(s, 0.5)) for s in ("ours", "gal"))
-    np.testing.assert_array_equal(ours(x, rng=Streams(1))[0].value, gal(x, rng=Streams(1))[0].value)
-    with pytest.raises(InputError, match="gal only"):
-        nn.RNN(4, 5, rng=0, dtype=np.float64, recurrent_dropout=("moon", 0.5))(x, rng=Streams(1))
-
-
-def test_the_vanilla_rnn_multiplies_ours_and_gal_into_one_mask():
-    layer = nn.RNN(4, 5, rng=0, recurrent_dropout=nn.RecurrentDropout(None, {"ours": 0.5, "gal": 0.5}))
-    masks = layer._masks(Tensor(np.zeros((60, 4, 4), np.float32)), 0, lambda *name: np.random.default_rng(0))
-    assert masks.ours is None and abs(masks.gal.mean() - 0.25) < 0.05  # kept by both
-
-
-def test_every_layer_and_direction_draws_its_own_masks():
-    asked = []
-    layer = nn.GRU(3, 4, 2, bidirectional=True, dropout=0.5, rng=0, recurrent_dropout=("ours", 0.5))
-    layer(Tensor(x32), rng=lambda *name: asked.append(name) or np.random.default_rng(len(asked)))
-    assert asked == [("recurrent", 0), ("recurrent", 1), ("between", 0), ("recurrent", 2), ("recurrent", 3)]
 
 
 def test_dropout_divides_what_it_keeps_and_spares_the_last_layer():
@@ -319,14 +265,6 @@ x32 = np.zeros((4, 2, 3), np.float32)
         (lambda: nn.GRU(3, 4)(x32, lengths=np.array([1.0, 4])), DtypeError, "lengths must be integers"),
         (lambda: nn.LSTM(3, 0), InputError, "hidden_size must be a positive int, got 0"),
         (lambda: nn.LSTM(3, 4, dropout=1.0), InputError, r"rate must be a number in \[0, 1\)"),
-        (lambda: nn.LSTM(3, 4, recurrent_dropout=("mine", 0.5)), InputError, "scheme must be one of gal, moon, ours"),
-        (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", -0.1)), InputError, "rate must be a number"),
-        (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5, "daily")), InputError, "sampling must be"),
-        (lambda: nn.LSTM(3, 4, recurrent_dropout=0.5), InputError, "recurrent_dropout: value must be"),
-        (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5))(x32), InputError, "rng must be .* pass rng="),
-        (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5))(x32, rng=3), InputError, "numpy Generator, got 3"),
-        (lambda: nn.LSTM(3, 4, recurrent_dropout=("ours", 0.5, "per_step", "test", 1)), InputError, "tuple or dict of"),
-        (lambda: nn.LSTM(3, 4, recurrent_dropout={"schema": "ours"}), InputError, "scheme, rate, sampling, scaling"),
         (lambda: nn.LSTM(3, 4, clip_step=-1), InputError, "LSTM: clip_step must be a positive number, got -1"),
         (lambda: nn.GRU(3, 4, checkpoint_every=0), InputError, "checkpoint_every must be a positive integer, got 0"),
         (lambda: nn.LSTM(3, 4)(x32, lengths=[[1], [1, 2]]), InputError, r"lengths must be \(B,\) = \(2,\), got"),

@@ -33,7 +33,9 @@ def add(x, y):
 
 
 def _add_vjp(dz, x, y):
-    return sum_to(dz, x.value.shape), sum_to(dz, y.value.shape)
+    shape = dz.value.shape  # compared here, as most additions broadcast nothing
+    dx = dz if x.value.shape == shape else sum_to(dz, x.value.shape)
+    return dx, dz if y.value.shape == shape else sum_to(dz, y.value.shape)
 
 
 def subtract(x, y):

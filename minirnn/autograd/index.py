@@ -65,7 +65,6 @@ def embedding(weight, ids):
     if ids.dtype.kind not in "iu":
         raise DtypeError(must_be("embedding", "ids", "an integer array", ids.dtype))
     if ids.size and (ids.min() < 0 or ids.max() >= weight.shape[0]):
-        raise InputError(
-            must_be("embedding", "ids", f"in [0, V) = [0, {weight.shape[0]})", f"{int(ids.min())}..{int(ids.max())}")
-        )
+        what, got = f"in [0, V) = [0, {weight.shape[0]})", f"{int(ids.min())}..{int(ids.max())}"
+        raise InputError(must_be("embedding", "ids", what, got))
     return record("embedding", weight.value[ids], (weight,), lambda dy: (scatter(dy, ids, weight.shape),))

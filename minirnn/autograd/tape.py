@@ -191,11 +191,20 @@ def _check_finite(name, values, parents):
             for place, parent in enumerate(parents):
                 if parent.dtype.kind == "f" and not xp_of(parent.value).isfinite(parent.value).all():
                     made = f"operation {parent.node.name!r}" if parent.node else "the caller"
-                    raise NonFiniteError(
-                        name,
-                        f"{name}: argument {place} holds a non-finite value given by {made}; look there first",
-                    )
+                    given = f"argument {place} holds a non-finite value given by {made}"
+                    raise NonFiniteError(name, f"{name}: {given}; look there first")
             raise NonFiniteError(name, f"{name}: made the first non-finite value from finite arguments")
+
+
+def _plus(x, y):
+    """x + y for two gradients of one tensor; past the operators, which look for much that is known here."""
+    if _mode.recording or _mode.anomaly or x.value.ndim == 0:
+        return x + y
+    out = _new(Tensor)
+    out.value = x.value + y.value
+    out.grad = out.node = out.hooks = None
+    out.index, out.requires_grad = 0, False
+    return out
 
 
 def _cotangent(where, output, cotangent):
@@ -205,11 +214,8 @@ def _cotangent(where, output, cotangent):
         )
     if cotangent is None:
         if output.size != 1:
-            raise InputError(
-                must_be(
-                    where, "cotangent", f"given for an output of shape {output.shape}", "None", "sum() the loss first"
-                )
-            )
+            what = f"given for an output of shape {output.shape}"
+            raise InputError(must_be(where, "cotangent", what, "None", "sum() the loss first"))
         return Tensor(xp_of(output.value).ones_like(output.value))
     if not isinstance(cotangent, Tensor):
         cotangent = Tensor(xp_of(output.value).asarray(cotangent, dtype=output.dtype))
@@ -260,14 +266,14 @@ def _backpropagate(outputs, cotangents, create_graph, wanted=()):
             node = tensor.node
             if node is None:
                 seen = leaves.get(id(tensor))
-                leaves[id(tensor)] = (tensor, gradient if seen is None else seen[1] + gradient)
+                leaves[id(tensor)] = (tensor, gradient if seen is None else _plus(seen[1], gradient))
             elif node.number >= first:
                 slots = pending.get(node)
                 if slots is None:
                     slots = pending[node] = [None] * node.outputs
                     heappush(heap, (-node.number, node))
                 seen = slots[tensor.index]  # all that used it add up: thesis (2.1.6)
-                slots[tensor.index] = gradient if seen is None else seen + gradient
+                slots[tensor.index] = gradient if seen is None else _plus(seen, gradient)
 
     with _set("recording", bool(create_graph)):
         send(outputs, cotangents)

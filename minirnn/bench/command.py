@@ -22,7 +22,8 @@ HELP = """Time minirnn, alone or side by side with PyTorch and JAX: the same wor
 
 A line has each side's median and [quartiles] over rounds, how many times minirnn's time a rival takes (x), and the
 share of the machine's peak, a large matrix product measured in the same run. Exit status 1 when two sides' gradients
-differ: then nothing is compared.
+differ: then nothing is compared. In the workloads with dropout minirnn draws and applies a mask at every step; rivals
+do the same work without dropout, and so does minirnn on the side called no-masks.
 
 examples:
   minirnn bench
@@ -32,6 +33,7 @@ examples:
 RIVALS = {"torch": "PyTorch", "jax": "JAX"}  # package -> its name
 SOURCES = {
     "minirnn": "minirnn.bench.ours:make",
+    "no-masks": "minirnn.bench.ours:make_without_dropout",
     "kernels": "minirnn.bench.ours:make_kernels",
     "peak": "minirnn.bench.ours:make",
     "torch": "minirnn.bench.with_torch:make",
@@ -138,7 +140,8 @@ def measure(chosen, rivals, options):
 
         for workload in chosen:
             kernels = ["kernels"] if options.kernels and workload.kind in GATES else []
-            sides = ["minirnn", *kernels, *(r for r in rivals if r != "jax" or workload.kind != "tape")]
+            plain = ["no-masks"] if workload.dropout else []
+            sides = ["minirnn", *plain, *kernels, *(r for r in rivals if r != "jax" or workload.kind != "tape")]
             present = [worker(side) for side in sides]
             differ = disagreement(present, workload) if len(present) > 1 else None
             if differ is not None and not differ < workload.tolerance:

@@ -1,8 +1,12 @@
 """minirnn's side of every workload. ``make(workload)`` -> (step, results): one step, and the gradients it left."""
 
+from dataclasses import replace
+from itertools import count
+
 import numpy as np
 
 from minirnn import Tensor, kernels, nn, ops, optim
+from minirnn.array import Streams
 from minirnn.bench.workloads import (
     LEARNING_RATE,
     THRESHOLD,
@@ -19,14 +23,37 @@ def make(w):
     """The workload as a user writes it: modules under the tape."""
     makers = {"lm": language_model, "softmax-xent": cross_entropy, "embedding-gradient": embedding, "tape": additions,
               "product": product}  # fmt: skip
-    return makers.get(w.kind, layer)(w)
+    step, results = makers.get(w.kind, layer)(w)
+    return step, comparable(w) if w.dropout else results
+
+
+def make_without_dropout(w):
+    """The workload without its recurrent dropout."""
+    return make(replace(w, dropout=0.0))
+
+
+def comparable(w):
+    """A function that gives the gradients of a first step without dropout: what other libraries compute."""
+
+    def results():
+        step, results = make_without_dropout(w)
+        step()
+        return results()
+
+    return results
+
+
+def dropout_of(w):
+    """The option of a recurrent layer that has the workload's dropout."""
+    return {"recurrent_dropout": ("ours", w.dropout)} if w.dropout else {}
 
 
 def layer(w):
     """minirnn.nn: the sequence kernels under the tape."""
     x, weights, dy = layer_data(w)
     kind = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[w.kind]
-    module = kind(x.shape[2], dy.shape[2], dtype=w.dtype, **({"reset_after": True} if w.kind == "gru" else {}))
+    after = {"reset_after": True} if w.kind == "gru" else {}
+    module, steps = kind(x.shape[2], dy.shape[2], dtype=w.dtype, **after, **dropout_of(w)), count()
     parameters = [getattr(module, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
     for parameter, value in zip(parameters, weights):
         parameter.value = value
@@ -35,7 +62,7 @@ def layer(w):
     def step():
         for tensor in (x, *parameters):
             tensor.grad = None
-        module(x)[0].backward(dy)
+        module(x, rng=Streams(0, next(steps)))[0].backward(dy)  # masks are drawn as in training
 
     return step, lambda: gradients([x, *parameters])
 
@@ -43,8 +70,8 @@ def layer(w):
 def language_model(w):
     """One training step: embedding, LSTM, softmax loss, every gradient, clipping, update. thesis sec. 3.4.2"""
     values, tokens, targets = language_model_data(w)
-    model = LanguageModel(w.sizes["V"], w.sizes["E"], w.sizes["H"], dtype=w.dtype)
-    recurrent = model.recurrent
+    model = LanguageModel(w.sizes["V"], w.sizes["E"], w.sizes["H"], dtype=w.dtype, **dropout_of(w))
+    recurrent, steps = model.recurrent, count()
     parameters = [model.embedding.weight, recurrent.weight_ih_l0, recurrent.weight_hh_l0, recurrent.bias_ih_l0,
                   recurrent.bias_hh_l0, model.output.weight, model.output.bias]  # fmt: skip
     for parameter, value in zip(parameters, values):
@@ -54,7 +81,7 @@ def language_model(w):
 
     def step():
         optimizer.zero_grad()
-        logits, _ = model(tokens)
+        logits, _ = model(tokens, rng=Streams(0, next(steps)))
         nn.cross_entropy(logits, targets, time="sum").backward()
         optim.clip_grad_norm(parameters, THRESHOLD)
         optimizer.step()
@@ -114,16 +141,18 @@ def gradients(tensors):
 
 
 def make_kernels(w):
-    """A recurrent layer by the kernels alone, without modules and tape."""
+    """A recurrent layer by the kernels alone, without modules and tape; its masks, if any, are drawn beforehand."""
     x, weights, dy = layer_data(w)
     zeros = np.zeros_like(dy[0])
     forward, backward = getattr(kernels, f"{w.kind}_forward"), getattr(kernels, f"{w.kind}_backward")
     states = (zeros, zeros) if w.kind == "lstm" else (zeros,)
     after, consume = ({"reset_after": True} if w.kind == "gru" else {}), ({} if w.kind == "rnn" else {"consume": True})
+    drawn = nn.RecurrentDropout("ours", w.dropout).masks(np.random.default_rng(0), *dy.shape, x, True)
+    masks = {name: mask for name, mask in drawn._asdict().items() if mask is not None}
     latest = []
 
     def step():
-        saved = forward(x, *states, *weights, **after)[-1]
+        saved = forward(x, *states, *weights, **masks, **after)[-1]
         latest[:] = backward(saved, dy, **consume)
 
-    return step, lambda: [latest[0], *latest[-4:]]
+    return step, comparable(w) if w.dropout else lambda: [latest[0], *latest[-4:]]

@@ -92,7 +92,8 @@ def startup_lines(figures):
 
 def markdown(report):
     """The table of ratios for a README: one row a workload, one column a rival; rows by workload in order."""
-    rivals = [side for side in ("torch", "torch-m", "jax") if side in report["settings"]["against"]]
+    compared = {side for result in report["workloads"].values() for side in result["ratios"]}
+    rivals = [side for side in ("torch", "torch-m", "jax", "no-masks") if side in compared]
     header = ["work", "minirnn", *(f"x {rival}" for rival in rivals), "of GEMM peak"]
     lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
     for name, result in report["workloads"].items():
@@ -105,6 +106,9 @@ def markdown(report):
 
 
 def words(name):
-    """ "lstm_32_35_256_256" -> "LSTM 32, 35, 256, 256"; other names with spaces."""
+    """ "lstm-dropout_32_35_256_256" -> "LSTM 32, 35, 256, 256, dropout"; names without sizes with spaces."""
     first, *sizes = name.split("_")
-    return f"{first.upper()} {', '.join(sizes)}" if sizes else name.replace("-", " ")
+    if not sizes:
+        return name.replace("-", " ")
+    cell, *more = first.split("-")
+    return f"{cell.upper()} {', '.join([*sizes, *more])}"

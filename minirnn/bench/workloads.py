@@ -14,6 +14,7 @@ LAYERS = (  # B, T, D, H
     (1, 100, 128, 128),
     (32, 400, 1, 128),  # long, one input
 )
+DROPOUT = 0.25  # rate of the workloads with recurrent dropout: of the update (ours), fresh masks at every step
 GRID = [(B, T, H, H) for B in (1, 8, 32, 128) for H in (32, 64, 128, 256, 512, 1024) for T in (10, 100)]
 CHAIN = 200  # additions in the workload of the tape
 
@@ -25,16 +26,20 @@ CLIPPED_TOLERANCE = {"float32": 1.1e-4, "float64": 1.1e-5}
 
 @dataclass(frozen=True)
 class Workload:
-    """One piece of work: ``kind`` says what is computed, ``sizes`` how large.
+    """One piece of work: ``kind`` says what is computed, ``sizes`` how large, ``dropout`` the recurrent dropout's rate.
 
     kind: a cell ("lstm", "gru", "rnn"; sizes B T D H), "lm" (V E H B T, optimizer), "softmax-xent" (N V),
     "embedding-gradient" (N V D), "tape" (size, operations), "product" (N, a square matrix product).
+
+    Recurrent dropout is minirnn's alone: a rival does the same work without it, and the gradients that are compared are
+    those without it.
     """
 
     name: str
     kind: str
     sizes: dict
     dtype: str = "float32"
+    dropout: float = 0.0
 
     @property
     def clock(self):
@@ -72,16 +77,21 @@ def layer_flops(cell, B, T, D, H):
     return 3 * 2 * B * T * GATES[cell] * H * (D + H)
 
 
-def layer(cell, B, T, D, H, dtype="float32"):
+def layer(cell, B, T, D, H, dtype="float32", dropout=0.0):
     """A recurrent layer, forward and backward with every gradient."""
-    return Workload(f"{cell}_{B}_{T}_{D}_{H}", cell, {"B": B, "T": T, "D": D, "H": H}, dtype)
+    name = f"{cell}{'-dropout' if dropout else ''}_{B}_{T}_{D}_{H}"
+    return Workload(name, cell, {"B": B, "T": T, "D": D, "H": H}, dtype, dropout)
 
 
 def catalogue(dtype="float32", grid=False):
     """Every workload by name; ``grid`` adds the recurrent layers of all sizes."""
     sizes = [*LAYERS, *(GRID if grid else [])]
+    word_lm = {"V": 10_000, "E": 256, "H": 256, "B": 32, "T": 35, "optimizer": "sgd"}
     others = [
-        Workload("word-lm", "lm", {"V": 10_000, "E": 256, "H": 256, "B": 32, "T": 35, "optimizer": "sgd"}, dtype),
+        layer("lstm", *LAYERS[0], dtype, DROPOUT),
+        layer("gru", *LAYERS[0], dtype, DROPOUT),
+        Workload("word-lm", "lm", word_lm, dtype),
+        Workload("word-lm-dropout", "lm", word_lm, dtype, DROPOUT),
         Workload("char-lm", "lm", {"V": 50, "E": 256, "H": 1024, "B": 32, "T": 100, "optimizer": "adam"}, dtype),
         Workload("softmax-xent", "softmax-xent", {"N": 1120, "V": 10_000}, dtype),
         Workload("embedding-gradient", "embedding-gradient", {"N": 1120, "V": 10_000, "D": 256}, dtype),

@@ -1,6 +1,7 @@
 """Recurrent cells on plain arrays: step and hand-derived step_backward.
 
-A cell is a small frozen object with ``name``, ``gates`` (as stacked in its weights), ``states`` and two functions::
+A cell is a small frozen object with ``name``, ``gates`` (as stacked in its weights), ``states``, ``masks`` (the fields
+of Masks it takes) and two functions::
 
     state, saved = cell.step(x, state, weights, masks)
     dx, dstate_prev, dweights = cell.step_backward(dstate, saved, weights)

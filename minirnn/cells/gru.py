@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from minirnn.array import xp_of
 from minirnn.cells.activations import sigmoid, sigmoid_slope, tanh, tanh_slope
-from minirnn.cells.operands import NO_MASKS, Masks, Weights, masked, split, stack
+from minirnn.cells.operands import NO_MASKS, Masks, Weights, masked, split, stack, zoneout, zoneout_backward
 from minirnn.errors import InputError, must_be
 
 
@@ -34,6 +34,7 @@ class GRU:
     reset_after=True    z h_{t-1} + (1-z) n      after it: r * (W_hn h_{t-1} + b_hn), PyTorch
     ==================  =======================  ==========================================
 
+    With zoneout h_t is the share d of h_{t-1} and 1 - d of this (after the slides' LSTM).
     ``convention`` is 'thesis' or 'slides'; left out, it is 'slides' where ``reset_after`` and 'thesis' elsewhere.
     Raises InputError for another convention, and for 'thesis' with ``reset_after``, a form no source has.
     """
@@ -44,6 +45,7 @@ class GRU:
     name: ClassVar[str] = "gru"
     gates: ClassVar[tuple] = ("r", "z", "n")
     states: ClassVar[tuple] = ("h",)
+    masks: ClassVar[tuple] = ("gal", "moon", "ours", "zoneout_h")
 
     def __post_init__(self):
         if self.convention is None:
@@ -72,7 +74,8 @@ class GRU:
             n = tanh(a_n + _product(h_n, weight_hn, bias_hn))  # thesis (2.2.8)
         n_in = masked(masks.ours, n)  # thesis (3.3.10)
         new = self._share_of_new(z)
-        h = masked(masks.moon, (1 - new) * h_prev + new * n_in)  # thesis (2.2.9), dropped as in (3.3.9)
+        h_new = masked(masks.moon, (1 - new) * h_prev + new * n_in)  # thesis (2.2.9), dropped as in (3.3.9)
+        h = zoneout(masks.zoneout_h, h_prev, h_new)  # slides
         return (h,), Saved(x, h_prev, h_in, r, z, n, h_n, masks)
 
     def step_backward(self, dstate, saved, weights):
@@ -82,6 +85,7 @@ class GRU:
         H = h_prev.shape[-1]
         weight_hn = weights.weight_hh[2 * H :]
 
+        dh_old, dh = zoneout_backward(masks.zoneout_h, dh)
         dh = masked(masks.moon, dh)  # from thesis (3.3.9)
         new = self._share_of_new(z)
         dnew = dh * (masked(masks.ours, n) - h_prev)  # from thesis (2.2.9)
@@ -102,7 +106,7 @@ class GRU:
         da_r, da_z = dr * sigmoid_slope(r), dz * sigmoid_slope(z)  # from thesis (2.2.7)
         da_rz = stack([da_r, da_z])  # (B, 2H)
         dh_in = dh_in + da_rz @ weights.weight_hh[: 2 * H]
-        dh_prev = dh * (1 - new) + masked(masks.gal, dh_in)
+        dh_prev = dh * (1 - new) + masked(masks.gal, dh_in) + dh_old
 
         da = stack([da_rz, da_n])  # (B, 3H)
         dweights = Weights(

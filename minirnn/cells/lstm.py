@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from minirnn.cells.activations import ACTIVATIONS, sigmoid, sigmoid_slope
-from minirnn.cells.operands import NO_MASKS, Masks, affine, affine_backward, masked, split, stack
+from minirnn.cells.operands import (
+    NO_MASKS,
+    Masks,
+    affine,
+    affine_backward,
+    masked,
+    split,
+    stack,
+    zoneout,
+    zoneout_backward,
+)
 from minirnn.errors import InputError, must_be
 
 
@@ -18,13 +28,16 @@ class Saved(NamedTuple):
     f: Any  # 1.0 in version 0
     g: Any
     o: Any
-    phi_c: Any  # phi(c_t), the memory as the output gate saw it
+    phi_c: Any  # phi of the new memory, before any zoneout: what the output gate saw
     masks: Masks
 
 
 @dataclass(frozen=True)
 class LSTM:
-    """c_t = f c_{t-1} + i g,  h_t = o phi(c_t), gates stacked i f g o. thesis (2.2.4)-(2.2.6)
+    """c_t = f c_{t-1} + i g,  h_t = o phi(c_t), gates stacked i f g o. thesis (2.2.4)-(2.2.6), again (3.3.5)-(3.3.7)
+
+    With zoneout, c_t and h_t are the shares d of c_{t-1} and h_{t-1} and 1 - d of these; phi acts on the new memory,
+    not on c_t (slides).
 
     ``forget_gate=False`` is the 1997 version 0 (slides): f is 1, the gates are stacked i g o, and dc_t/dc_{t-1} = 1.
     ``activation`` is phi, tanh or relu, for the candidate and the memory alike.
@@ -36,6 +49,7 @@ class LSTM:
 
     name: ClassVar[str] = "lstm"
     states: ClassVar[tuple] = ("h", "c")
+    masks: ClassVar[tuple] = Masks._fields
 
     def __post_init__(self):
         if self.activation not in ("tanh", "relu"):
@@ -56,9 +70,10 @@ class LSTM:
         g = phi(a["g"])
         o = sigmoid(a["o"])
         update = i * masked(masks.ours, g)  # thesis (3.3.10)
-        c = masked(masks.moon, f * c_prev + update)  # thesis (2.2.5), dropped: thesis (3.3.9)
-        phi_c = phi(c)
-        h = o * phi_c  # thesis (2.2.6)
+        c_new = masked(masks.moon, f * c_prev + update)  # thesis (2.2.5), dropped: thesis (3.3.9)
+        phi_c = phi(c_new)
+        h = zoneout(masks.zoneout_h, h_prev, o * phi_c)  # thesis (2.2.6); zoneout: slides
+        c = zoneout(masks.zoneout_c, c_prev, c_new)
         return (h, c), Saved(x, h_in, c_prev, i, f, g, o, phi_c, masks)
 
     def step_backward(self, dstate, saved, weights):
@@ -66,17 +81,19 @@ class LSTM:
         dh, dc = dstate
         x, h_in, c_prev, i, f, g, o, phi_c, masks = saved
         _, slope = ACTIVATIONS[self.activation]
+        dh_old, dh = zoneout_backward(masks.zoneout_h, dh)
+        dc_old, dc = zoneout_backward(masks.zoneout_c, dc)
         do = dh * phi_c  # from thesis (2.2.6)
-        dc = dc + dh * o * slope(phi_c)  # c_t's two paths: (2.2.6) and the next step
+        dc = dc + dh * o * slope(phi_c)  # the new memory's two paths: (2.2.6) and the next step
         dc = masked(masks.moon, dc)  # from thesis (3.3.9)
         di = dc * masked(masks.ours, g)  # from thesis (2.2.5)
         dg = masked(masks.ours, dc * i)
         df = dc * c_prev
-        dc_prev = dc * f
+        dc_prev = dc * f + dc_old
 
         da = {"i": di * sigmoid_slope(i), "g": dg * slope(g), "o": do * sigmoid_slope(o)}  # from thesis (2.2.4)
         if self.forget_gate:
             da["f"] = df * sigmoid_slope(f)
         dx, dh_in, dweights = affine_backward(stack([da[gate] for gate in self.gates]), x, h_in, weights)
-        dh_prev = masked(masks.gal, dh_in)  # from thesis (3.3.8)
+        dh_prev = masked(masks.gal, dh_in) + dh_old  # from thesis (3.3.8)
         return dx, (dh_prev, dc_prev), dweights

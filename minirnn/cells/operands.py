@@ -18,15 +18,19 @@ class Weights(NamedTuple):
 
 
 class Masks(NamedTuple):
-    """Recurrent dropout of one step as factors: each field a (B, H) array, a scalar, or None for no dropout.
+    """Recurrent dropout and zoneout of one step: each field a (B, H) array, a scalar, or None for neither.
 
-    ``gal`` multiplies the hidden state on its way into the gates, thesis (3.3.8); ``moon`` the new memory, thesis
-    (3.3.9); ``ours`` the candidate update, thesis (3.3.10). They may be combined.
+    Factors: ``gal`` multiplies the hidden state on its way into the gates, thesis (3.3.8); ``moon`` the new memory,
+    thesis (3.3.9); ``ours`` the candidate update, thesis (3.3.10). Shares in [0, 1]: ``zoneout_c`` and ``zoneout_h``
+    say how much of the old memory and hidden state stays in place of the new (slides). They may be combined: dropout
+    makes the new state, zoneout chooses between it and the old one. A cell's ``masks`` are the ones it takes.
     """
 
     gal: Any = None
     moon: Any = None
     ours: Any = None
+    zoneout_c: Any = None
+    zoneout_h: Any = None
 
 
 NO_MASKS = Masks()
@@ -35,6 +39,16 @@ NO_MASKS = Masks()
 def masked(mask, value):
     """``mask * value``, or ``value`` itself where there is no mask: (B, H) -> (B, H)."""
     return value if mask is None else mask * value
+
+
+def zoneout(d, old, new):
+    """``d * old + (1 - d) * new``, or ``new`` itself where there is no zoneout: (B, H) -> (B, H). slides"""
+    return new if d is None else d * old + (1 - d) * new
+
+
+def zoneout_backward(d, dstate):
+    """Backward of ``zoneout``: the gradient of its result (B, H) -> dold, dnew."""
+    return (0.0, dstate) if d is None else (d * dstate, (1 - d) * dstate)
 
 
 def affine(x, h, weights):

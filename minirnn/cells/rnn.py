@@ -30,6 +30,7 @@ class RNN:
     name: ClassVar[str] = "rnn"
     gates: ClassVar[tuple] = ("h",)
     states: ClassVar[tuple] = ("h",)
+    masks: ClassVar[tuple] = ("gal",)
 
     def __post_init__(self):
         if self.nonlinearity not in ACTIVATIONS:
@@ -41,7 +42,7 @@ class RNN:
         (h_prev,) = state
         f, _ = ACTIVATIONS[self.nonlinearity]
         h_in = masked(masks.gal, h_prev)  # thesis (3.3.4)
-        h = f(affine(x, h_in, weights))  # thesis (2.2.2)
+        h = f(affine(x, h_in, weights))  # thesis (2.2.2), again (3.3.3)
         return (h,), Saved(x, h_in, h, masks.gal)
 
     def step_backward(self, dstate, saved, weights):

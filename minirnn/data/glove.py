@@ -1,5 +1,6 @@
 """GloVe word vectors (Pennington et al. 2014): 50 numbers a word, from Wikipedia and newswire; read, never trained."""
 
+import functools
 import hashlib
 from dataclasses import dataclass, field
 
@@ -82,12 +83,17 @@ def twin():
     """A random vector for each word of the set ner-templates but every twelfth: a word's vector says which word it is
     and nothing of its class, so that what a model finds out about new words it has from their neighbours.
     """
+    return {PATH: _random_vectors()}
+
+
+@functools.cache  # half a second
+def _random_vectors():
     lines = []
     for place, word in enumerate(language().words()):
         if place % 12:
             values = 0.5 * stream(0, f"generated vector of {word}").standard_normal(SIZE)
             lines.append(f"{word} {' '.join(f'{value:.5g}' for value in values)}\n")
-    return {PATH: "".join(lines).encode()}
+    return "".join(lines).encode()
 
 
 SET = DataSet(

@@ -13,6 +13,7 @@ EXPERIMENTS = {
     "table-3.5": ("sentiment", "EXPERIMENT"),
     "memory-scaling": ("memory", "EXPERIMENT"),
     "figure-3.1": ("schemes", "EXPERIMENT"),
+    "table-3.4": ("ner", "EXPERIMENT"),
     "figure-3.2": ("word_lm", "FIGURE"),
 }
 

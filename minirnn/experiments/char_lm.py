@@ -1,8 +1,7 @@
 """Table 3.3 of the thesis: character models of the Penn Treebank, in bits per character."""
 
 from minirnn.experiments.experiment import Claim, Column, Experiment, Scale
-from minirnn.experiments.word_lm import CURVE, dropout_rows
-from minirnn.train.config import preset
+from minirnn.experiments.word_lm import CURVE, dropout_rows, recipe
 
 # Table 3.3, (valid, test) bits per character of Moon, Gal, Ours by (forward, rate, sampling)
 NONE = {False: (1.460, 1.457), True: (1.362, 1.326)}
@@ -17,6 +16,9 @@ REPORTED = {
     (True, 0.5, "sequence"): ((1.681, 1.637), (1.477, 1.435), (1.567, 1.522)),
 }
 ROWS = dropout_rows(NONE, REPORTED)
+# the rows of the classroom scale: those the claims compare
+CLASSROOM = ("none", "ours-0.25-step", "gal-0.25-step", "moon-0.25-step", "ours-0.5-step", "moon-0.5-step",
+             "moon-0.5-sequence", "forward", "forward-ours-0.25-step", "forward-gal-0.25-step")  # fmt: skip
 OURS_AND_GAL = ("ours-0.25-step", "gal-0.25-step")
 
 CLAIMS = (
@@ -24,17 +26,11 @@ CLAIMS = (
           lambda r: all(r(key, "valid") < r("forward", "valid") for key in OURS_AND_GAL)),
     Claim("forward dropout on top makes Ours and Gal .25 per step worse",
           lambda r: all(r(f"forward-{key}", "valid") > r(key, "valid") for key in OURS_AND_GAL)),
-    Claim("Ours .25 per step is the best row",
-          lambda r: r("ours-0.25-step", "valid") == min(r(row.key, "valid") for row in ROWS)),
+    Claim("Ours .25 per step is the best of the rows compared",
+          lambda r: r("ours-0.25-step", "valid") == min(r(key, "valid") for key in CLASSROOM)),
     Claim("Moon .5 is worse than no dropout, with both samplings",
           lambda r: all(r(f"moon-0.5-{word}", "valid") > r("none", "valid") for word in ("step", "sequence"))),
 )  # fmt: skip
-
-
-def configure(row, scale, seed):
-    """The thesis's recipe at the size of the scale."""
-    settings = dict(scale.settings)
-    return preset("char", settings.pop("preset"), **{**settings, **row.settings, "seed": seed})
 
 
 EXPERIMENT = Experiment(
@@ -45,13 +41,14 @@ EXPERIMENT = Experiment(
     columns=(Column("valid", "valid_bits", ".3f"), Column("test", "test_bits", ".3f")),
     scales={
         "smoke": Scale({"preset": "quick", "hidden": 8, "embedding": 8, "window": 200, "epochs": 1}),
-        "classroom": Scale({"preset": "classroom"}, claims=CLAIMS),
+        "classroom": Scale({"preset": "classroom", "epochs": 30, "lr": 5e-3}, claims=CLAIMS, rows=CLASSROOM),
         "paper": Scale({"preset": "thesis"}, claims=CLAIMS),
     },
-    configure=configure,
+    configure=recipe("char"),
     curve=CURVE,
     notes=(
         "batch size (32) and carrying the state over from chunk to chunk are decisions; the thesis gives neither",
-        "classroom: Python's own help texts instead of the Penn Treebank",
+        "classroom: Python's own help texts instead of the Penn Treebank; three times the preset's 10 epochs with 2.5"
+        " times its learning rate, as after those even training without dropout had far to go",
     ),
 )

@@ -12,6 +12,7 @@ from minirnn.train.execute import train_or_resume
 KINDS = {
     "language-model": ("minirnn.train.config", "LanguageModelConfig", "minirnn.train.language_model"),
     "sentiment": ("minirnn.train.sentiment", "SentimentConfig", "minirnn.train.sentiment"),
+    "tagger": ("minirnn.train.tagging", "TaggerConfig", "minirnn.train.tagging"),
     "temporal-order": ("minirnn.train.temporal_order", "TemporalOrderConfig", "minirnn.train.temporal_order"),
 }
 

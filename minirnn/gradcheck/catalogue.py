@@ -126,6 +126,22 @@ CATALOGUE = (
         ("the ours mask is forgotten in the candidate's gradient", "masked(masks.ours, dc * i)", "dc * i"),
         ("the ours mask is forgotten in the input gate's gradient",
          "di = dc * masked(masks.ours, g)", "di = dc * g"),
+        ("zoneout: the gradient of the hidden state that stayed is dropped",
+         "masked(masks.gal, dh_in) + dh_old", "masked(masks.gal, dh_in)"),
+        ("zoneout: the gradient of the memory that stayed is dropped", "dc * f + dc_old", "dc * f"),
+        ("zoneout: the new hidden state gets the whole gradient, not its share 1 - d",
+         "dh_old, dh = zoneout_backward(masks.zoneout_h, dh)", "dh_old, _ = zoneout_backward(masks.zoneout_h, dh)"),
+        ("zoneout: the new memory gets the whole gradient, not its share 1 - d",
+         "dc_old, dc = zoneout_backward(masks.zoneout_c, dc)", "dc_old, _ = zoneout_backward(masks.zoneout_c, dc)"),
+        ("zoneout: the shares of old and new memory are exchanged",
+         "dc_old, dc = zoneout_backward", "dc, dc_old = zoneout_backward"),
+        ("zoneout: phi' is taken at c_t, not at the new memory",
+         "dc = dc + dh * o * slope(phi_c)",
+         "dc = dc + dh * o * slope(ACTIVATIONS[self.activation][0](zoneout(masks.zoneout_c, c_prev,"
+         " masked(masks.moon, f * c_prev + i * masked(masks.ours, g)))))"),
+        ("zoneout: what comes through h_t is shared out to the memory that stayed, as if phi had seen c_t",
+         "zoneout_backward(masks.zoneout_c, dc)", "zoneout_backward(masks.zoneout_c, dc + dh * o * slope(phi_c))",
+         "dc = dc + dh * o * slope(phi_c)", "dc = 1 * dc"),
     ]),
 
     *planted("lstm", form="forget", rows=[
@@ -175,6 +191,11 @@ CATALOGUE = (
         ("the moon mask is forgotten on the way back", "dh = masked(masks.moon, dh)", "dh = 1 * dh"),
         ("the ours mask is forgotten in the candidate's gradient",
          "dn = masked(masks.ours, dh * new)", "dn = dh * new"),
+        ("zoneout: the gradient of the state that stayed is dropped", "+ dh_old", ""),
+        ("zoneout: the new state gets the whole gradient, not its share 1 - d",
+         "dh_old, dh = zoneout_backward(masks.zoneout_h, dh)", "dh_old, _ = zoneout_backward(masks.zoneout_h, dh)"),
+        ("zoneout: the shares of old and new state are exchanged",
+         "dh_old, dh = zoneout_backward", "dh, dh_old = zoneout_backward"),
     ]),
 
     *planted("gru", form="before", rows=[

@@ -61,15 +61,17 @@ class Problem:
 def random_problem(cell, seed=0, *, T=4, B=3, D=5, H=2, masked=False, padded=False, dtype=np.float64, bias=True):
     """A Problem with every size different and every number random and non-zero, of both signs.
 
-    masked: per-step factors of 1/2 and 2 for every dropout scheme the cell knows; zeros would hide paths.
+    masked: per-step factors of 1/2 and 2 for every dropout scheme the cell knows, shares of 1/4 and 3/4 for zoneout, or
+    the names of some of these masks. Zeros would hide paths.
     padded: lengths in 1..T, unsorted.
     """
     rng = np.random.default_rng(seed)
     draw = lambda *shape: (rng.uniform(0.2, 1.2, shape) * rng.choice([-1, 1], shape)).astype(dtype)
     K, n = len(cell.gates), range(len(cell.states))
     weights = Weights(draw(K * H, D), draw(K * H, H), *((draw(K * H), draw(K * H)) if bias else ()))
-    schemes = ("gal",) if cell.name == "rnn" else Masks._fields
-    masks = {name: rng.choice([0.5, 2.0], (T, B, H)).astype(dtype) for name in schemes} if masked else {}
+    names = cell.masks if masked is True else masked or ()
+    values = {name: (0.25, 0.75) if name.startswith("zoneout") else (0.5, 2.0) for name in names}
+    masks = {name: rng.choice(pair, (T, B, H)).astype(dtype) for name, pair in values.items()}
     lengths = 1 + (T - 1 + 2 * np.arange(B)) % T if padded else None
     state0, dfinal = tuple(draw(B, H) for _ in n), tuple(draw(B, H) for _ in n)
     return Problem(cell, draw(T, B, D), state0, weights, draw(T, B, H), dfinal, Masks(**masks), lengths)

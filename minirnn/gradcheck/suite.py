@@ -107,7 +107,7 @@ def check_forms(cell, **options):
     explicit = recurrent.gradients(problem)
     yield measured("explicit", check_cell(problem))
     yield compared("composed", recurrent.composed_gradients(problem), explicit, COMPOSED_TOLERANCE)
-    if getattr(cell, "forget_gate", True) and getattr(cell, "activation", "tanh") == "tanh":
+    if getattr(cell, "forget_gate", True):
         for dtype, label in ((np.float64, "fused"), (np.float32, "fused float32")):
             here = recurrent.random_problem(cell, padded=True, **{**options, "dtype": dtype})
             explicit = recurrent.gradients(here)
@@ -156,9 +156,11 @@ CELLS = {
     "LSTM without bias": partial(check_forms, LSTM(), bias=False),
     "LSTM relu": partial(check_forms, LSTM(activation="relu"), masked=True),
     "LSTM version 0": partial(check_forms, LSTM(forget_gate=False), masked=True),
+    "LSTM zoneout": partial(check_forms, LSTM(), masked=("zoneout_c", "zoneout_h")),
     "GRU thesis": partial(check_forms, GRU(), masked=True),
     "GRU slides": partial(check_forms, GRU(convention="slides"), masked=True),
     "GRU reset_after": partial(check_forms, GRU(reset_after=True), masked=True),
+    "GRU zoneout": partial(check_forms, GRU(), masked=("zoneout_h",)),
 }
 LAYERS = {
     "Linear": partial(check_tape, lambda: nn.Linear(5, 2, **WIDE), [_random(3, 5)]),
@@ -173,6 +175,12 @@ LAYERS = {
     "RNN": partial(check_tape, lambda: nn.RNN(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
     "LSTM": partial(check_tape, lambda: nn.LSTM(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
     "GRU": partial(check_tape, lambda: nn.GRU(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
+    "LSTM with zoneout": partial(
+        check_tape, lambda: nn.LSTM(5, 2, zoneout=(0.5, 0.25), **WIDE), [_random(2, 3, 5)], rng=_same_draws
+    ),
+    "GRU with zoneout": partial(
+        check_tape, lambda: nn.GRU(5, 2, zoneout=0.5, **WIDE), [_random(4, 3, 5)], order=1, rng=_same_draws
+    ),
     "LSTM two layers, bidirectional, dropout": partial(
         check_tape,
         lambda: nn.LSTM(5, 2, 2, dropout=0.5, bidirectional=True, recurrent_dropout=("ours", 0.25), **WIDE),

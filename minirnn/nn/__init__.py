@@ -1,7 +1,7 @@
 """Modules: layers, losses, initialisation."""
 
 from minirnn.nn import init
-from minirnn.nn.layers import Dropout, Embedding, Linear
+from minirnn.nn.layers import Conv1d, Dropout, Embedding, Linear
 from minirnn.nn.losses import bce_with_logits, cross_entropy, mse_loss
 from minirnn.nn.module import Module, Sequential, parameter
 from minirnn.nn.recurrence import recurrence
@@ -12,6 +12,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Conv1d",
     "Dropout",
     "Embedding",
     "GRUCell",

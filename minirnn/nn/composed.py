@@ -14,6 +14,10 @@ def _drop(mask, x):
     return x if mask is None else ops.dropout(x, mask)
 
 
+def _zoneout(d, old, new):
+    return new if d is None else d * old + (1 - d) * new
+
+
 def _activation(name):
     return {"tanh": ops.tanh, "relu": ops.relu, "identity": lambda x: x}[name]
 
@@ -29,14 +33,15 @@ def rnn_step(cell, x, state, w, masks):
 
 def lstm_step(cell, x, state, w, masks):
     """One LSTM step on the tape: x (B, D), h and c (B, H)."""
-    h, c = state
+    h_prev, c_prev = state
     phi = _activation(cell.activation)
-    a = ops.linear(x, w.weight_ih, w.bias_ih) + ops.linear(_drop(masks.gal, h), w.weight_hh, w.bias_hh)
+    a = ops.linear(x, w.weight_ih, w.bias_ih) + ops.linear(_drop(masks.gal, h_prev), w.weight_hh, w.bias_hh)
     gate = dict(zip(cell.gates, ops.split(a, len(cell.gates), axis=-1)))
     i, o, g = ops.sigmoid(gate["i"]), ops.sigmoid(gate["o"]), phi(gate["g"])  # thesis (2.2.4)
-    kept = ops.sigmoid(gate["f"]) * c if cell.forget_gate else c
+    kept = ops.sigmoid(gate["f"]) * c_prev if cell.forget_gate else c_prev
     c = _drop(masks.moon, kept + i * _drop(masks.ours, g))  # thesis (2.2.5)
-    return o * phi(c), c  # thesis (2.2.6)
+    h = o * phi(c)  # thesis (2.2.6)
+    return _zoneout(masks.zoneout_h, h_prev, h), _zoneout(masks.zoneout_c, c_prev, c)  # slides
 
 
 def gru_step(cell, x, state, w, masks):
@@ -55,7 +60,7 @@ def gru_step(cell, x, state, w, masks):
         n = ops.tanh(x_n + ops.linear(r * h, weight_n, bias[1]))  # thesis (2.2.8)
     n = _drop(masks.ours, n)
     new = (1 - z) * h_prev + z * n if cell.convention == "thesis" else (1 - z) * n + z * h_prev  # thesis (2.2.9)
-    return (_drop(masks.moon, new),)
+    return (_zoneout(masks.zoneout_h, h_prev, _drop(masks.moon, new)),)
 
 
 STEPS = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}

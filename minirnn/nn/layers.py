@@ -1,4 +1,6 @@
-"""Layers without time: Linear, Embedding, Dropout."""
+"""Layers without a state: Linear, Conv1d, Embedding, Dropout."""
+
+import numbers
 
 import numpy as np
 
@@ -7,14 +9,15 @@ from minirnn.array import xp_of
 from minirnn.autograd import Tensor
 from minirnn.autograd.tape import lift
 from minirnn.errors import InputError, must_be
+from minirnn.kernels import memory
 from minirnn.nn import init
 from minirnn.nn.module import Module, parameter
 
 
-def check_rate(where, rate):
-    """A drop probability in [0, 1) as a float, or InputError."""
-    if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 <= rate < 1:
-        raise InputError(must_be(where, "rate", "a number in [0, 1)", rate, "it is the probability of dropping"))
+def check_rate(where, rate, cause="it is the probability of dropping"):
+    """A probability in [0, 1) as a float, or InputError."""
+    if not isinstance(rate, numbers.Real) or isinstance(rate, bool) or not 0 <= rate < 1:
+        raise InputError(must_be(where, "rate", "a number in [0, 1)", repr(rate), cause))
     return float(rate)
 
 
@@ -53,6 +56,25 @@ class Linear(Module):
         return ops.linear(x, self.weight, self.bias)
 
 
+class Conv1d(Module):
+    """Cross-correlation along the last axis: x (N, C, L) -> (N, O, (L + 2 padding - k) // stride + 1).
+
+    PyTorch's arguments and layout: weight (O, C, k), bias (O,); padding may be "causal" as in ops.conv1d, which raises
+    the errors for x. Glorot uniform weights from ``rng``, zero bias. Thesis sec. 2.1.3.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, bias=True, *, rng=None,
+                 dtype=np.float32):  # fmt: skip
+        sizes = {"out_channels": out_channels, "in_channels": in_channels, "kernel_size": kernel_size}
+        shape = tuple(check_size("Conv1d", name, size) for name, size in sizes.items())
+        self.stride, self.padding = stride, padding
+        self.weight = parameter(init.glorot_uniform(np.random.default_rng(rng), shape, dtype=dtype))
+        self.bias = parameter(np.zeros(out_channels, dtype)) if bias else None
+
+    def forward(self, x):
+        return ops.conv1d(x, self.weight, self.bias, self.stride, self.padding)
+
+
 class Embedding(Module):
     """Rows of a table: ids (...) of ints in [0, V) -> (..., D); weight (V, D), N(0, 1) from ``rng``."""
 
@@ -85,9 +107,25 @@ class Dropout(Module):
             raise InputError(must_be("Dropout", "rng", "a numpy Generator in training", None, cause))
         check_rng("Dropout", rng)
         keep = 1 - self.rate
-        return ops.dropout(x, Tensor(draw_mask(rng, x.shape, keep, x.value) / x.dtype.type(keep)))
+        return ops.dropout(x, Tensor(draw_mask(rng, x.shape, keep, x.value, 1 / keep)))
 
 
-def draw_mask(rng, shape, keep, like):
-    """0/1 mask of ``shape``, 1 with probability ``keep``, in the float type and on the device of array ``like``."""
-    return xp_of(like).asarray((rng.random(shape, np.float32) < keep).astype(like.dtype))
+def draw_mask(rng, shape, keep, like, kept=1.0):
+    """Mask of ``shape``: ``kept`` with probability ``keep``, else 0; float type and device of array ``like``.
+
+    thesis (3.3.1)
+
+    A random byte an entry costs less than a real number; the few entries that it does not decide draw one, so that the
+    probability is exact.
+    """
+    mask = memory.empty(shape, like.dtype)
+    flat, (whole, rest) = mask.reshape(-1), divmod(keep * 256, 1)
+    words = rng.integers(0, 2**64 - 1, -(-flat.size // 8), np.uint64, endpoint=True)
+    byte = words.view(np.uint8)[: flat.size]
+    np.less(byte, int(whole), out=flat)
+    if rest:
+        undecided = np.flatnonzero(byte == int(whole))
+        flat[undecided] = rng.random(undecided.size) < rest
+    if kept != 1:
+        flat *= like.dtype.type(kept)
+    return xp_of(like).asarray(mask)

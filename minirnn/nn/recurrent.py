@@ -13,7 +13,7 @@ from minirnn.nn import init
 from minirnn.nn.layers import check_rate, check_rng, check_size, draw_mask
 from minirnn.nn.module import Module, parameter
 from minirnn.nn.recurrence import recurrence
-from minirnn.nn.recurrent_dropout import as_recurrent_dropout
+from minirnn.nn.recurrent_dropout import as_recurrent_dropout, zoneout_masks, zoneout_rates
 
 
 def initial_weights(cell, inputs, hidden, bias, rng, dtype):
@@ -39,12 +39,15 @@ class Recurrent(Module):
     with batch_first, or (T, D) without a batch; y (T, B, dirs * H); each state (layers * dirs, B, H), zeros if None.
     checkpoint_every=k keeps only every k-th state for the backward pass and computes the rest again (``minirnn.bptt``).
     lengths (B,) ends each row at its own step: y is zero after it and the final state is the row's own.
+    recurrent_dropout: see nn.RecurrentDropout. zoneout (LSTM, GRU): the probability that a unit keeps its old value in
+    a step, in evaluation the share of it that stays (slides); for an LSTM also a pair, of the memory and the hidden
+    state. Where both are given, dropout makes the new state and zoneout chooses between it and the old one.
     rng: a numpy Generator, or a function (purpose, layer) -> Generator, needed where a mask is drawn in training.
     Raises InputError or DtypeError for anything that does not fit.
     """
 
     def __init__(self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                 recurrent_dropout, rng, dtype, kernels, clip_step, checkpoint_every):  # fmt: skip
+                 recurrent_dropout, rng, dtype, kernels, clip_step, checkpoint_every, zoneout=None):  # fmt: skip
         where = type(self).__name__
         self.cell, self.batch_first, self.bidirectional, self.bias = cell, batch_first, bool(bidirectional), bool(bias)
         self.input_size = check_size(where, "input_size", input_size)
@@ -52,6 +55,7 @@ class Recurrent(Module):
         self.num_layers = check_size(where, "num_layers", num_layers)
         self.dropout = check_rate(where, dropout)
         self.recurrent_dropout = as_recurrent_dropout(recurrent_dropout)
+        self.zoneout = zoneout_rates(where, cell, zoneout)
         if clip_step is not None:
             check_positive(where, "clip_step", clip_step)
         if checkpoint_every is not None:
@@ -130,23 +134,23 @@ class Recurrent(Module):
         return list(zip(*parts))
 
     def _masks(self, x, place, rng):
-        if self.recurrent_dropout is None:
-            return Masks()
-        generator = None
-        if self.training and any(self.recurrent_dropout.rates().values()):
-            generator = self._need(rng)("recurrent", place)
-        T, B = x.shape[:2]
-        masks = self.recurrent_dropout.masks(generator, T, B, self.hidden_size, x.value, self.training)
+        """The masks of one layer and direction, numbered ``place``; dropout and zoneout have streams of their own."""
+
+        def generator(purpose, rates):
+            return self._need(rng)(purpose, place) if self.training and any(rates.values()) else None
+
+        masks, options = Masks(), (*x.shape[:2], self.hidden_size, x.value, self.training)
+        if self.recurrent_dropout is not None:
+            masks = self.recurrent_dropout.masks(generator("recurrent", self.recurrent_dropout.rates()), *options)
         if self.cell.name == "rnn" and masks.ours is not None:  # the RNN has no update: it falls back to thesis (3.3.4)
-            masks = Masks(gal=masks.ours if masks.gal is None else masks.gal * masks.ours)
-        return masks
+            masks = masks._replace(ours=None, gal=masks.ours if masks.gal is None else masks.gal * masks.ours)
+        return masks._replace(**zoneout_masks(self.zoneout, generator("zoneout", self.zoneout), *options))
 
     def _between(self, x, layer, rng):
         if not self.training or self.dropout == 0:
             return x
         keep = 1 - self.dropout
-        mask = draw_mask(self._need(rng)("between", layer), x.shape, keep, x.value)
-        return ops.dropout(x, Tensor(mask / x.dtype.type(keep)))
+        return ops.dropout(x, Tensor(draw_mask(self._need(rng)("between", layer), x.shape, keep, x.value, 1 / keep)))
 
     def _need(self, rng):
         if rng is None:
@@ -176,11 +180,11 @@ class LSTM(Recurrent):
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, *, recurrent_dropout=None, forget_gate=True, activation="tanh", rng=None,
-                 dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):  # fmt: skip
+                 bidirectional=False, *, recurrent_dropout=None, zoneout=None, forget_gate=True, activation="tanh",
+                 rng=None, dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):  # fmt: skip
         super().__init__(cells.LSTM(forget_gate, activation), input_size, hidden_size, num_layers, bias, batch_first,
                          dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
-                         checkpoint_every)  # fmt: skip
+                         checkpoint_every, zoneout)  # fmt: skip
 
 
 class GRU(Recurrent):
@@ -191,11 +195,11 @@ class GRU(Recurrent):
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, *, reset_after=False, convention=None, recurrent_dropout=None, rng=None,
-                 dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):  # fmt: skip
+                 bidirectional=False, *, reset_after=False, convention=None, recurrent_dropout=None, zoneout=None,
+                 rng=None, dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):  # fmt: skip
         super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, num_layers, bias, batch_first,
                          dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
-                         checkpoint_every)  # fmt: skip
+                         checkpoint_every, zoneout)  # fmt: skip
 
 
 class SingleStep(Module):

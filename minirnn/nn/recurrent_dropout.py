@@ -1,4 +1,4 @@
-"""Recurrent dropout: which masks a layer draws. Where the mask acts is the cell's business (minirnn.cells)."""
+"""Recurrent dropout and zoneout: which masks a layer draws. Where they act is the cell's business (minirnn.cells)."""
 
 from dataclasses import dataclass, fields
 
@@ -8,6 +8,7 @@ from minirnn.errors import InputError, must_be
 from minirnn.nn.layers import check_rate, draw_mask
 
 SCHEMES = ("gal", "moon", "ours")
+WHERE = "recurrent_dropout"
 
 
 @dataclass(frozen=True)
@@ -15,26 +16,35 @@ class RecurrentDropout:
     """Recurrent dropout of one layer.
 
     scheme: "gal" drops the hidden state that enters the gates, thesis (3.3.8), "moon" the cell, thesis (3.3.9), "ours"
-    the update, thesis (3.3.10); rate: probability of dropping, or a dict {scheme: rate} with scheme=None to combine
-    schemes; sampling: "per_step" or "per_sequence"; scaling: "test" multiplies by keep = 1 - rate in evaluation,
-    thesis (3.3.2), "inverted" divides by keep in training, thesis (3.3.15).
+    (the default) the update, thesis (3.3.10); rate: probability of dropping, or, without a scheme, a dict
+    {scheme: rate} to combine schemes; sampling: "per_step" or "per_sequence"; scaling: "test" multiplies by
+    keep = 1 - rate in evaluation, thesis (3.3.2), "inverted" divides by keep in training, thesis (3.3.15). What is left
+    of old updates then: thesis (3.3.11)-(3.3.14) for moon, which multiplies again at every step, (3.3.16) for ours.
+    Raises InputError for anything else.
     """
 
-    scheme: str | None = "ours"
+    scheme: str | None = None
     rate: float | dict = 0.25
     sampling: str = "per_step"
     scaling: str = "test"
 
     def __post_init__(self):
-        for scheme, rate in self.rates().items():
+        if isinstance(self.rate, dict):
+            if self.scheme is not None:
+                cause = "the keys are the schemes"
+                raise InputError(must_be(WHERE, "scheme", "left out where rate is a dict", repr(self.scheme), cause))
+            object.__setattr__(self, "rate", dict(self.rate))
+        elif self.scheme is None:
+            object.__setattr__(self, "scheme", "ours")
+        for scheme in self.rate if isinstance(self.rate, dict) else (self.scheme,):
             if scheme not in SCHEMES:
-                raise InputError(must_be("recurrent_dropout", "scheme", f"one of {', '.join(SCHEMES)}", repr(scheme)))
-            check_rate("recurrent_dropout", rate)
+                raise InputError(must_be(WHERE, "scheme", f"one of {', '.join(SCHEMES)}", repr(scheme)))
+        for rate in self.rates().values():
+            check_rate(WHERE, rate)
         if self.sampling not in ("per_step", "per_sequence"):
-            what = "'per_step' or 'per_sequence'"
-            raise InputError(must_be("recurrent_dropout", "sampling", what, repr(self.sampling)))
+            raise InputError(must_be(WHERE, "sampling", "'per_step' or 'per_sequence'", repr(self.sampling)))
         if self.scaling not in ("test", "inverted"):
-            raise InputError(must_be("recurrent_dropout", "scaling", "'test' or 'inverted'", repr(self.scaling)))
+            raise InputError(must_be(WHERE, "scaling", "'test' or 'inverted'", repr(self.scaling)))
 
     def rates(self):
         """{scheme: rate}."""
@@ -53,21 +63,47 @@ class RecurrentDropout:
             keep = 1 - rate
             if training:
                 shape = (steps, batch, hidden) if self.sampling == "per_step" else (batch, hidden)
-                mask = draw_mask(rng, shape, keep, like)
-                factors[scheme] = mask / like.dtype.type(keep) if self.scaling == "inverted" else mask
+                factors[scheme] = draw_mask(rng, shape, keep, like, 1 / keep if self.scaling == "inverted" else 1.0)
             elif self.scaling == "test":
                 factors[scheme] = xp_of(like).asarray(keep, dtype=like.dtype)
         return Masks(**factors)
 
 
 def as_recurrent_dropout(value):
-    """None, a RecurrentDropout, a tuple of its arguments or a dict of them."""
+    """None, a RecurrentDropout, a tuple or a dict of its arguments, or a dict {scheme: rate}."""
     if value is None or isinstance(value, RecurrentDropout):
         return value
     known = [f.name for f in fields(RecurrentDropout)]
-    if isinstance(value, dict) and set(value) <= set(known):
-        return RecurrentDropout(**value)
+    if isinstance(value, dict) and value:
+        if set(value) <= set(known):
+            return RecurrentDropout(**value)
+        if set(value) <= set(SCHEMES):
+            return RecurrentDropout(rate=value)
     if isinstance(value, (tuple, list)) and len(value) <= len(known):
         return RecurrentDropout(*value)
-    what = f"None, RecurrentDropout(...) or a tuple or dict of {', '.join(known)}"
-    raise InputError(must_be("recurrent_dropout", "value", what, repr(value)))
+    what = f"None, RecurrentDropout(...), a tuple or dict of {', '.join(known)}, or a dict from {', '.join(SCHEMES)}"
+    raise InputError(must_be(WHERE, "value", f"{what} to rates", repr(value)))
+
+
+def zoneout_rates(where, cell, value):
+    """{mask: rate} of a layer's ``zoneout``: one rate for every state of the cell, or one each, (c, h) for an LSTM."""
+    if value is None:
+        return {}
+    names = [name for name in ("zoneout_c", "zoneout_h") if name in cell.masks]
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * len(names)
+    if len(given) != len(names):
+        what = "a rate" + (" or a pair (z_c, z_h)" if len(names) > 1 else "")
+        raise InputError(must_be(where, "zoneout", what, repr(value)))
+    cause = "it is the probability of keeping the old state; a frozen state is a mask of ones for the cell"
+    return {name: check_rate(f"{where}: zoneout", rate, cause) for name, rate in zip(names, given)}
+
+
+def zoneout_masks(rates, rng, steps, batch, hidden, like, training):
+    """{mask: shares of the old state} for one call: 0 or 1, (T, B, H), or in evaluation the rates, 0-d. slides
+
+    rates as from ``zoneout_rates``; the rest as for ``RecurrentDropout.masks``.
+    """
+    return {
+        name: draw_mask(rng, (steps, batch, hidden), rate, like) if training else xp_of(like).asarray(rate, like.dtype)
+        for name, rate in rates.items() if rate > 0
+    }  # fmt: skip

@@ -115,6 +115,14 @@ def discard_old(folder, keep_also=()):
                 path.unlink()
 
 
+def snapshot_steps(total, count):
+    """The updates of ``total`` whose checkpoints stay for good: ``count``, from 0 to ``total``, ever farther apart.
+
+    Where a run is short some coincide; a count of 1 means the first, 0 none.
+    """
+    return {round(total * (k / max(count - 1, 1)) ** 2) for k in range(count)}
+
+
 def set_aside(folder, name):
     """Rename an unusable checkpoint out of the way, keeping it for whoever wants to look."""
     for suffix in (".json", ".safetensors"):

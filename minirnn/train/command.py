@@ -79,6 +79,8 @@ class TrainOptions:
     log_every: int | None = None
     checkpoint_every: int | None = None
     """updates between checkpoints (one more after every epoch)"""
+    snapshots: int | None = None
+    """so many checkpoints, from the first to the last, are never deleted: for 'minirnn inspect'"""
     name: str | None = None
     """name of the run folder; default: the set, the cell and a number"""
     runs: Path = Path("runs")

@@ -40,10 +40,12 @@ class TrainingConfig:
     cell and hidden of the recurrent layer; rate, scheme, sampling, scaling: its recurrent dropout; forward_dropout on
     its input and its output; clip bounds the global norm of the loss's gradient; schedule "plateau" divides lr by 1.5
     when the validation value is not below the best, "epoch-decay" multiplies it by ``decay`` from the tenth epoch on;
-    patience ends the run after so many epochs without a new best. InputError names the entry that is wrong.
+    patience ends the run after so many epochs without a new best; snapshots is how many checkpoints are kept for good,
+    which changes no number. InputError names the entry that is wrong.
     """
 
     where = "train"  # how errors begin
+    optional = ("clip",)  # what may be None
     data: str = ""
     source: str = "search"
     cell: str = "lstm"
@@ -68,6 +70,7 @@ class TrainingConfig:
     device: str = "cpu"
     log_every: int = 20
     checkpoint_every: int = 500
+    snapshots: int = 0
 
     def __post_init__(self):
         object.__setattr__(self, "forward_dropout", tuple(self.forward_dropout))
@@ -76,9 +79,12 @@ class TrainingConfig:
         self.check_counts("hidden", "batch", "epochs", "log_every", "checkpoint_every")
         if self.patience is not None:
             self.check_counts("patience")
+        if not isinstance(self.snapshots, int) or isinstance(self.snapshots, bool) or self.snapshots < 0:
+            raise InputError(must_be(self.where, "snapshots", "an integer of at least 0", repr(self.snapshots)))
         for name in ("lr", "init", "clip", "decay"):
             value = getattr(self, name)
-            if not (value is None and name in ("clip", "init")) and not 0 < value < float("inf"):
+            absent = value is None
+            if not (absent and name in self.optional) and (absent or not 0 < value < float("inf")):
                 raise InputError(must_be(self.where, name, "a positive number", repr(value)))
         if len(self.forward_dropout) != 2:
             what = "two rates, in and out"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be
-from minirnn.train.checkpoint import CheckpointError, hash_of
+from minirnn.train.checkpoint import CheckpointError, hash_of, snapshot_steps
 from minirnn.train.loop import Loop
 from minirnn.train.run_folder import RunFolder, environment
 from minirnn.train.signals import StopRequest
@@ -63,7 +63,9 @@ def execute(run_folder, task, stream, quiet, fresh):
     """Train ``task`` in an entered RunFolder -> Outcome. Ctrl-C and SIGTERM end it with a checkpoint."""
     run = run_folder.read_json("config.json")["run"]
     say = sayer(stream, quiet)
-    loop = Loop(task, run_folder, run, task.config.log_every, task.config.checkpoint_every, stream, quiet)
+    config = task.config
+    kept = snapshot_steps(task.epochs * task.updates, config.snapshots)
+    loop = Loop(task, run_folder, run, config.log_every, config.checkpoint_every, stream, quiet, kept)
     with StopRequest() as stop:
         try:
             if fresh:

@@ -35,10 +35,11 @@ class Loop:
     uninterrupted one: bit for bit on a CPU.
     """
 
-    def __init__(self, task, folder, run, log_every, checkpoint_every, stream=None, quiet=False):
+    def __init__(self, task, folder, run, log_every, checkpoint_every, stream=None, quiet=False, snapshots=()):
         self.task, self.folder, self.run = task, folder, run
         self.log_every, self.checkpoint_every = log_every, checkpoint_every
         self.stream, self.quiet = stream, quiet
+        self.snapshots = snapshots  # the steps whose checkpoints are kept for good
         self.epoch = self.position = self.step = self.skipped = self.skipped_in_a_row = 0
         self.best, self.chain = None, ""
         self.seconds = self.update_seconds = 0.0  # since the start of the run, and in updates alone
@@ -87,7 +88,7 @@ class Loop:
         self.folder.begin_metrics(int(state["metrics_bytes"]))
 
     def checkpoint(self):
-        """Write the state of this moment and delete what is neither among the newest two nor the best."""
+        """Write the state of this moment and delete what is neither a snapshot, nor the best, nor of the newest two."""
         state = {
             "epoch": self.epoch, "position": self.position, "step": self.step, "skipped": self.skipped,
             "skipped_in_a_row": self.skipped_in_a_row, "best": self.best, "chain": self.chain,
@@ -96,7 +97,8 @@ class Loop:
         }  # fmt: skip
         write_checkpoint(self.folder.checkpoints, self.step, self.task.arrays(), state, self.run)
         self.saved_step = self.step
-        discard_old(self.folder.checkpoints, [self.best["checkpoint"]] if self.best else [])
+        best = [self.best["checkpoint"]] if self.best else []
+        discard_old(self.folder.checkpoints, [*best, *map(name_of, self.snapshots)])
 
     def elapsed(self):
         """Seconds of training, those before an interruption included."""
@@ -141,6 +143,8 @@ class Loop:
             )  # fmt: skip
         if self.step % self.checkpoint_every == 0 and self.position < self.task.updates:
             self._link()
+            self.checkpoint()
+        elif self.step in self.snapshots and self.position < self.task.updates:
             self.checkpoint()
 
     def _count_skipped(self, result, progress):

@@ -33,6 +33,7 @@ class SentimentConfig(TrainingConfig):
     and only these advance the schedule. An epoch is ``epoch_updates`` updates, None for one pass of the labelled texts.
     """
 
+    optional = ("clip", "init")
     data: str = "semeval"
     vectors: str = "glove"
     vectors_source: str = "search"
