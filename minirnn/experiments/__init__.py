@@ -10,10 +10,10 @@ EXPERIMENTS = {
     "table-3.1": ("temporal_order", "EXPERIMENT"),
     "table-3.2": ("word_lm", "TABLE"),
     "table-3.3": ("char_lm", "EXPERIMENT"),
+    "table-3.4": ("ner", "EXPERIMENT"),
     "table-3.5": ("sentiment", "EXPERIMENT"),
     "memory-scaling": ("memory", "EXPERIMENT"),
     "figure-3.1": ("schemes", "EXPERIMENT"),
-    "table-3.4": ("ner", "EXPERIMENT"),
     "figure-3.2": ("word_lm", "FIGURE"),
 }
 
