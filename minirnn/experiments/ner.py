@@ -51,7 +51,8 @@ CLAIMS = (
           lambda r: r("forward-no-capitals", "valid") < r("forward", "valid")),
 )  # fmt: skip
 
-CLASSROOM = {"data": "ner-templates", "vectors_source": "twin", "hidden": 64, "filters": 128, "lr": 3e-3, "epochs": 30}
+CLASSROOM = {"data": "ner-templates", "vectors_source": "twin", "hidden": 64, "filters": 192, "lr": 3e-3,
+             "epochs": 30}  # fmt: skip
 SMOKE = ("none", "ours-0.25-step", "forward", *(row.key for row in WITHOUT))
 
 EXPERIMENT = Experiment(
