@@ -3,6 +3,7 @@
 import numpy as np
 
 from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale
+from minirnn.experiments.word_lm import CLASSROOM as COMPARED
 from minirnn.experiments.word_lm import FORWARD, RECURRENT_ONLY, SCHEMES, dropout_rows
 from minirnn.train.tagging import TaggerConfig
 
@@ -63,7 +64,7 @@ EXPERIMENT = Experiment(
     columns=(Column("valid", "valid_f1"), Column("test", "test_f1")),
     scales={
         "smoke": Scale({**CLASSROOM, "hidden": 8, "filters": 8, "window_words": 6, "epochs": 1}, rows=SMOKE),
-        "classroom": Scale(CLASSROOM, seeds=2, claims=CLAIMS),
+        "classroom": Scale(CLASSROOM, seeds=2, claims=CLAIMS, rows=(*COMPARED, *(row.key for row in WITHOUT))),
         "paper": Scale({}, seeds=3, claims=CLAIMS),
     },
     configure=lambda row, scale, seed: TaggerConfig(**{**scale.settings, **row.settings, "seed": seed}),
