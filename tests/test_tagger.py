@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minirnn import nn
+from minirnn import nn, ops
 from minirnn.array import Streams, stream
 from minirnn.autograd import Tensor, no_grad
 from minirnn.data.glove import WordVectors
@@ -332,6 +332,32 @@ def test_training_beats_the_most_frequent_tag_of_each_word():
     result = task.test()
     assert 0 < baseline < 50 < 80 < result["test_f1"]
     assert set(result["test_f1_by_type"]) == {"LOC", "PER"}
+
+
+def test_every_setting_reaches_the_model():
+    config = replace(SMALL, rate=0.3, scheme="gal", sampling="per_sequence", scaling="inverted", activation="tanh",
+                     conv_activation="relu", kernel=3, filters=7, hidden=5, capitals=False, forward_dropout=(0.1, 0.4),
+                     init=0.01, dtype="float64", kernels="explicit")  # fmt: skip
+    model = TaggerTask(config, *tiny_sentences()).model
+    assert model.recurrent.recurrent_dropout == nn.RecurrentDropout("gal", 0.3, "per_sequence", "inverted")
+    assert model.recurrent.cell.activation == "tanh" and model.activation is ops.relu
+    other = TaggerTask(replace(SMALL, conv_activation="tanh"), *tiny_sentences()).model
+    assert other.recurrent.cell.activation == "relu" and other.activation is ops.tanh and other.classes == 6
+    assert model.convolution.weight.shape == (7, 8, 3) and model.classes == 0 and model.recurrent.kernels == "explicit"
+    assert (model.input_dropout.rate, model.output_dropout.rate, model.recurrent.hidden_size) == (0.1, 0.4, 5)
+    assert model.table.dtype == np.float64 and np.abs(model.output.weight.value).max() <= 0.01
+
+
+def test_a_higher_f1_is_a_better_score():
+    task = TaggerTask(replace(SMALL, lr=0.02, hidden=24, filters=32), *tiny_sentences())
+    ends = []
+    for epoch in range(4):
+        task.begin_epoch()
+        for position in range(task.updates):
+            task.update(position, epoch * task.updates + position)
+        ends.append(task.end_epoch())
+    first, best = ends[0], max(ends, key=lambda end: end["valid_f1"])
+    assert best["valid_f1"] > first["valid_f1"] and best["score"] < first["score"]
 
 
 def test_a_run_is_complete_repeats_and_resumes(tmp_path):
