@@ -19,6 +19,8 @@ from minirnn.gradcheck.cells import check_cell, largest_difference
 from minirnn.gradcheck.findings import Finding
 from minirnn.gradcheck.tape import check
 from minirnn.gradcheck.verdict import Verdict, severest
+from minirnn.models.sequence_classifier import SequenceClassifier, TextClassifier
+from minirnn.models.tagger import Tagger
 from minirnn.models.word_lm import LanguageModel
 
 COMPOSED_TOLERANCE = 1e-12
@@ -164,6 +166,7 @@ CELLS = {
 }
 LAYERS = {
     "Linear": partial(check_tape, lambda: nn.Linear(5, 2, **WIDE), [_random(3, 5)]),
+    "Conv1d": partial(check_tape, lambda: nn.Conv1d(3, 4, 3, padding=1, **WIDE), [_random(2, 3, 5)]),
     "Embedding": partial(check_tape, lambda: nn.Embedding(5, 2, **WIDE), [TOKENS]),
     "Sequential": partial(
         check_tape, lambda: nn.Sequential(nn.Linear(5, 4, **WIDE), nn.Linear(4, 2, **WIDE)), [_random(3, 5)]
@@ -201,6 +204,13 @@ LOSSES = {
 }
 MODELS = {
     "LanguageModel": partial(check_tape, lambda: LanguageModel(5, 4, 3, init=0.7, **WIDE), [TOKENS], order=1),
+    "SequenceClassifier": partial(check_tape, lambda: SequenceClassifier(5, 3, 4, init=0.7, **WIDE),
+                                  [_random(4, 3, 5)], order=1, lengths=lambda: LENGTHS),
+    "TextClassifier": partial(check_tape, lambda: TextClassifier(_random(5, 4), 3, 2, train_vectors=True, init=0.7,
+                                                                 **WIDE), [TOKENS], order=1),
+    "Tagger": partial(check_tape, lambda: Tagger(_random(5, 4), 3, classes=0, filters=6, kernel=3, hidden=2,
+                                                 activation="tanh", conv_activation="tanh", init=0.7, **WIDE),
+                      [TOKENS], order=1),
 }
 
 
