@@ -32,7 +32,6 @@ CLAIMS = (
           lambda r: all(r(f"moon-0.5-{word}", "valid") > r("none", "valid") for word in ("step", "sequence"))),
 )  # fmt: skip
 
-
 EXPERIMENT = Experiment(
     name="table-3.3",
     title="Character language model: bits per character (thesis Table 3.3, sec. 3.4.3)",

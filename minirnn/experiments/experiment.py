@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+SAMPLINGS = {"step": "per_step", "sequence": "per_sequence"}  # as rows are named -> as configurations say
+
 
 class NotRun(LookupError):
     """A claim asks for a row that was not run."""
@@ -75,6 +77,11 @@ class Experiment:
     kept: tuple[str, ...] = ()
     measure: Callable | None = None
     draw: Callable | None = None
+
+
+def configuring(config):
+    """An Experiment's ``configure``: class ``config`` with the settings of the scale, then the row's, and the seed."""
+    return lambda row, scale, seed: config(**{**scale.settings, **row.settings, "seed": seed})
 
 
 class Results:

@@ -14,8 +14,8 @@ from minirnn.array import Streams
 from minirnn.autograd import no_grad
 from minirnn.cells import LSTM, Masks, Weights
 from minirnn.errors import InputError, must_be
-from minirnn.experiments.experiment import Claim, Column, Experiment, Row
-from minirnn.experiments.word_lm import SAMPLINGS, SCALES, recipe
+from minirnn.experiments.experiment import SAMPLINGS, Claim, Column, Experiment, Row
+from minirnn.experiments.word_lm import SCALES, recipe
 from minirnn.models.word_lm import detached
 from minirnn.nn import RecurrentDropout
 from minirnn.plots.memory import memory_curves

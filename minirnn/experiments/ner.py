@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale
+from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale, configuring
 from minirnn.experiments.word_lm import CLASSROOM as COMPARED
 from minirnn.experiments.word_lm import FORWARD, RECURRENT_ONLY, SCHEMES, dropout_rows
 from minirnn.train.tagging import TaggerConfig
@@ -67,7 +67,7 @@ EXPERIMENT = Experiment(
         "classroom": Scale(CLASSROOM, seeds=2, claims=CLAIMS, rows=(*COMPARED, *(row.key for row in WITHOUT))),
         "paper": Scale({}, seeds=3, claims=CLAIMS),
     },
-    configure=lambda row, scale, seed: TaggerConfig(**{**scale.settings, **row.settings, "seed": seed}),
+    configure=configuring(TaggerConfig),
     curve=("train_loss", "valid_loss", "valid_f1"),
     notes=(
         "the parameters of the epoch with the best validation F1 are tested; the claims compare validation F1",

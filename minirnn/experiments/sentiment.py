@@ -1,6 +1,6 @@
 """Table 3.5 of the thesis: sentiment of tweets, three cells without and with recurrent dropout .25 (Ours, per step)."""
 
-from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale
+from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale, configuring
 from minirnn.train.sentiment import SentimentConfig
 
 # column: (the test set's name, F1 by cell at rates 0 and .25)
@@ -60,7 +60,7 @@ EXPERIMENT = Experiment(
         "classroom": Scale(CLASSROOM, seeds=4, claims=CLAIMS),
         "paper": Scale(PAPER, claims=CLAIMS),
     },
-    configure=lambda row, scale, seed: SentimentConfig(**{**scale.settings, **row.settings, "seed": seed}),
+    configure=configuring(SentimentConfig),
     curve=("train_loss", "valid_f1"),
     notes=(
         "mean: over the test sets that are here; the thesis's over Tw13, Tw15, Tw14 and Sarc14",

@@ -1,10 +1,9 @@
 """Table 3.1 of the thesis: Temporal Order under three schemes of recurrent dropout with both samplings."""
 
-from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale
+from minirnn.experiments.experiment import SAMPLINGS, Claim, Column, Experiment, Row, Scale, configuring
 from minirnn.train.temporal_order import TemporalOrderConfig
 
 LENGTHS = {"short": 15, "medium": 30}
-SAMPLINGS = {"step": "per_step", "sequence": "per_sequence"}
 # (train, test) accuracy in %; "<25" of the thesis stands as 25
 MOON = {("short", "step"): (100, 100), ("medium", "step"): (25, 25),
         ("short", "sequence"): (100, 25), ("medium", "sequence"): (100, 25)}  # fmt: skip
@@ -70,7 +69,7 @@ EXPERIMENT = Experiment(
         "classroom": Scale(CLASSROOM, seeds=2, claims=CLAIMS),
         "paper": Scale(PAPER, claims=CLAIMS),
     },
-    configure=lambda row, scale, seed: TemporalOrderConfig(**{**scale.settings, **row.settings, "seed": seed}),
+    configure=configuring(TemporalOrderConfig),
     notes=(
         "updates: until the mean accuracy of 50 training batches exceeds 99 %; none where the budget ends first",
         "the thesis writes <25 for Moon per sequence, Medium, test; 25 stands here",

@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale
+from minirnn.experiments.experiment import SAMPLINGS, Claim, Column, Experiment, Row, Scale
 from minirnn.plots.curves import learning_curves
 from minirnn.train.config import preset
 
 SCHEMES = ("moon", "gal", "ours")
-SAMPLINGS = {"step": "per_step", "sequence": "per_sequence"}
 FORWARD = (0.2, 0.5)  # on the embedded input, before the output layer
 # Table 3.2, (valid, test) perplexity of Moon, Gal, Ours by (forward, rate, sampling)
 NONE = {False: (130.0, 125.2), True: (94.1, 89.5)}

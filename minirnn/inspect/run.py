@@ -15,6 +15,7 @@ from minirnn.train.checkpoint import CheckpointError, checkpoints, read_checkpoi
 from minirnn.train.language_model import build_model, load_corpus
 from minirnn.train.run_folder import RunFolder
 from minirnn.train.runs import read_config
+from minirnn.train.task import under
 
 MOST_STEPS, MOST_ROWS = 1000, 256
 
@@ -55,7 +56,7 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
         model = build_model(config, len(vocab))
         try:
             found = read_checkpoint(run_folder.checkpoints, name, stored["run"])
-            model.load_state_dict(_under_model(found.arrays))
+            model.load_state_dict(under("model.", found.arrays))
             label, best = _label(found.state), (found.state["best"] or {}).get("checkpoint")
         except (InputError, KeyError, TypeError) as error:
             reason = str(error) if isinstance(error, CheckpointError) else f"{name} does not fit this run ({error})"
@@ -109,7 +110,3 @@ def _label(state):
     return f"update {state['step']}, " + (
         f"in epoch {state['epoch'] + 1}" if state["position"] else f"after epoch {state['epoch']}"
     )
-
-
-def _under_model(arrays):
-    return {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}

@@ -41,8 +41,7 @@ class Tagger(nn.Module):
         self.output = nn.Linear(hidden, tags, rng=rng, dtype=dtype)
         self.input_dropout, self.output_dropout = nn.Dropout(drop_in), nn.Dropout(drop_out)
         if init is not None:
-            for parameter in self.parameters():
-                parameter.value = nn.init.uniform(rng, parameter.shape, init, dtype)
+            nn.init.redraw_uniform(rng, self.parameters(), init, dtype)
 
     def forward(self, words, capitals=None, lengths=None, rng=None):
         """words and their classes ``capitals`` (T, B), None without them; lengths (B,): the words of each sentence.

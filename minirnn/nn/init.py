@@ -10,6 +10,12 @@ def uniform(rng, shape, bound, dtype=np.float32):
     return rng.uniform(-bound, bound, shape).astype(dtype)
 
 
+def redraw_uniform(rng, parameters, bound, dtype=np.float32):
+    """Give every parameter, biases too, a new value from U(-bound, bound), the thesis's initialisation."""
+    for parameter in parameters:
+        parameter.value = uniform(rng, parameter.shape, bound, dtype)
+
+
 def normal(rng, shape, std, dtype=np.float32):
     """N(0, std^2)."""
     return (std * rng.standard_normal(shape)).astype(dtype)

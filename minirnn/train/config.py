@@ -79,8 +79,7 @@ class TrainingConfig:
         self.check_counts("hidden", "batch", "epochs", "log_every", "checkpoint_every")
         if self.patience is not None:
             self.check_counts("patience")
-        if not isinstance(self.snapshots, int) or isinstance(self.snapshots, bool) or self.snapshots < 0:
-            raise InputError(must_be(self.where, "snapshots", "an integer of at least 0", repr(self.snapshots)))
+        self.check_counts("snapshots", least=0)
         for name in ("lr", "init", "clip", "decay"):
             value = getattr(self, name)
             absent = value is None
@@ -97,12 +96,12 @@ class TrainingConfig:
                 what = "one of " + ", ".join(map(str, known))
                 raise InputError(must_be(self.where, name, what, repr(getattr(self, name))))
 
-    def check_counts(self, *names):
-        """InputError unless each named entry is an integer of at least 1."""
+    def check_counts(self, *names, least=1):
+        """InputError unless each named entry is an integer of at least ``least``."""
         for name in names:
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InputError(must_be(self.where, name, "an integer of at least 1", repr(value)))
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise InputError(must_be(self.where, name, f"an integer of at least {least}", repr(value)))
 
     def recurrent_dropout(self):
         """The argument of that name of a recurrent layer."""

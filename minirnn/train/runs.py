@@ -10,6 +10,7 @@ from minirnn.train.config import LanguageModelConfig
 from minirnn.train.execute import Outcome, execute, read_result, resume, sayer, stored_config
 from minirnn.train.language_model import LanguageModelTask, build_model, load_corpus
 from minirnn.train.run_folder import RunFolder
+from minirnn.train.task import under
 
 KIND = "language-model"  # of the run, in config.json
 
@@ -75,7 +76,7 @@ def load_model(path, which="best", say=None):
     for name in _preferred(run_folder, which, stored["run"]):
         try:
             arrays = read_checkpoint(run_folder.checkpoints, name, stored["run"]).arrays
-            model.load_state_dict({k.removeprefix("model."): a for k, a in arrays.items() if k.startswith("model.")})
+            model.load_state_dict(under("model.", arrays))
             return model.eval(), vocab, config
         except InputError as error:
             reasons.append(str(error))
