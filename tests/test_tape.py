@@ -85,6 +85,27 @@ def test_hooks_see_the_whole_gradient_of_leaves_and_results():
     assert seen == [("y", 7.0), ("x", 42.0)]
 
 
+def test_adding_up_a_leafs_gradient_writes_into_nothing_else():
+    cotangent, x, b = np.array([1.0, -2.0]), Tensor(np.ones(2), True), Tensor(np.ones(2), True)
+    seen = []
+    y = x + b  # x, b and every sum are handed one and the same array
+    y.hook(lambda g: seen.append(g))
+    ((y + b) + b + b).backward(cotangent)
+    np.testing.assert_array_equal(b.grad.value, [4.0, -8.0])
+    for same in (x.grad.value, seen[0].value, cotangent):
+        np.testing.assert_array_equal(same, [1.0, -2.0])
+
+
+def test_hooks_of_one_output_leave_the_others_alone():
+    x = Tensor(np.arange(6.0), True)
+    first, second = ops.split(x, 2)
+    seen = []
+    second.hook(lambda g: seen.append(g.value.copy()))
+    (first * 2.0 + second * 3.0).sum().backward()
+    np.testing.assert_array_equal(seen, [[3.0, 3.0, 3.0]])
+    np.testing.assert_array_equal(x.grad.value, [2, 2, 2, 3, 3, 3])
+
+
 def test_a_graph_is_freed_without_the_cycle_collector():
     x = Tensor(np.ones(4), True)
     gc.disable()

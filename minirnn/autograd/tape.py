@@ -38,16 +38,22 @@ class NonFiniteError(ArithmeticError):
 class Node:
     """One recorded operation: its parents, its vjp and its place in the order of recording."""
 
-    __slots__ = ("name", "parents", "vjp", "number", "outputs", "stateless", "hooks")
+    __slots__ = ("name", "parents", "vjp", "number", "outputs", "stateless")
 
     def __init__(self, name, parents, vjp, outputs=1, stateless=False):
-        self.name = name
-        self.parents = parents
-        self.vjp = vjp
-        self.outputs = outputs
-        self.stateless = stateless
-        self.number = _number()
-        self.hooks = None
+        self.name, self.parents, self.vjp = name, parents, vjp
+        self.outputs, self.stateless, self.number = outputs, stateless, _number()
+
+    def hook(self, index, function):
+        """Show ``function`` the gradient of output ``index`` before it is used."""
+        before, parents, stateless = self.vjp, self.parents, self.stateless
+
+        def vjp(*slots):
+            if slots[index] is not None:
+                function(slots[index])
+            return before(slots[0], *parents) if stateless else before(*slots)
+
+        self.vjp, self.stateless = vjp, False
 
 
 class Tensor:
@@ -92,8 +98,10 @@ class Tensor:
 
     def hook(self, function):
         """Call ``function(gradient)`` with this tensor's whole gradient whenever one is computed; for recording."""
-        holder = self if self.node is None else self.node
-        holder.hooks = [*(holder.hooks or ()), (self.index, function)]
+        if self.node is None:
+            self.hooks = [*(self.hooks or ()), function]
+        else:
+            self.node.hook(self.index, function)
 
     def backward(self, cotangent=None, create_graph=False):
         """Add the gradient of this tensor to ``.grad`` of every leaf with requires_grad that it was made from.
@@ -102,8 +110,7 @@ class Tensor:
         Raises InputError when nothing was recorded or the cotangent has another shape.
         """
         cotangent = _cotangent("backward", self, cotangent)
-        leaves, _ = _backpropagate([self], [cotangent], create_graph)
-        for leaf, gradient in leaves.values():
+        for leaf, gradient in _backpropagate([self], [cotangent], create_graph)[0].items():
             leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
 
     def __repr__(self):
@@ -168,7 +175,9 @@ def record(name, value, parents, vjp, stateless=False):
         for parent in parents:
             if parent.requires_grad:
                 out.requires_grad = True
-                out.node = Node(name, parents, vjp, 1, stateless)
+                out.node = node = _new(Node)  # past its __init__ too
+                node.name, node.parents, node.vjp = name, parents, vjp
+                node.outputs, node.stateless, node.number = 1, stateless, _number()
                 break
     return out
 
@@ -198,13 +207,8 @@ def _check_finite(name, values, parents):
 
 def _plus(x, y):
     """x + y for two gradients of one tensor; past the operators, which look for much that is known here."""
-    if _mode.recording or _mode.anomaly or x.value.ndim == 0:
-        return x + y
-    out = _new(Tensor)
-    out.value = x.value + y.value
-    out.grad = out.node = out.hooks = None
-    out.index, out.requires_grad = 0, False
-    return out
+    quick = not (_mode.recording or _mode.anomaly) and x.value.ndim
+    return Tensor(x.value + y.value) if quick else x + y
 
 
 def _cotangent(where, output, cotangent):
@@ -241,59 +245,58 @@ def grad(outputs, inputs, cotangents=None, create_graph=False):
             raise InputError(must_be("grad", f"inputs[{place}]", "a tensor with requires_grad", "one without"))
     cotangents = [_cotangent("grad", y, dy) for y, dy in zip(outputs, cotangents)]
     leaves, interior = _backpropagate(outputs, cotangents, create_graph, inputs)
-    result = []
-    for x in inputs:
-        dx = leaves.get(id(x), (x, None))[1] if x.node is None else interior.get((id(x.node), x.index))
-        result.append(Tensor(xp_of(x.value).zeros_like(x.value)) if dx is None else dx)
-    return tuple(result)
+    found = [leaves.get(x) if x.node is None else interior.get((x.node, x.index)) for x in inputs]
+    return tuple(Tensor(xp_of(x.value).zeros_like(x.value)) if dx is None else dx for x, dx in zip(inputs, found))
 
 
 def _backpropagate(outputs, cotangents, create_graph, wanted=()):
-    """({id(leaf): (leaf, gradient)}, {(id(node), index): gradient of a wanted result}).
+    """({leaf: gradient}, {(node, index): gradient of a wanted result}).
 
     Operations are taken latest first, from a heap: by the time of its turn an operation has heard from all that used
-    it. This is a loop, not recursion, so chains may be long.
+    it. This is a loop, not recursion, so chains may be long; its body runs for every operation, hence its plainness.
     """
     # when only results are wanted, what was recorded before the earliest of them cannot matter
     first = min((x.node.number if x.node is not None else 0 for x in wanted), default=0)
-    wanted = {(id(x.node), x.index) for x in wanted if x.node is not None}
+    wanted = {(x.node, x.index) for x in wanted if x.node is not None}
     leaves, interior, pending, heap = {}, {}, {}, []
-
-    def send(tensors, gradients):
-        for tensor, gradient in zip(tensors, gradients):
-            if gradient is None or not tensor.requires_grad:
-                continue
-            node = tensor.node
-            if node is None:
-                seen = leaves.get(id(tensor))
-                leaves[id(tensor)] = (tensor, gradient if seen is None else _plus(seen[1], gradient))
-            elif node.number >= first:
-                slots = pending.get(node)
-                if slots is None:
-                    slots = pending[node] = [None] * node.outputs
-                    heappush(heap, (-node.number, node))
-                seen = slots[tensor.index]  # all that used it add up: thesis (2.1.6)
-                slots[tensor.index] = gradient if seen is None else _plus(seen, gradient)
-
+    summed, anomaly = set(), _mode.anomaly  # summed: leaves whose gradient is a sum made here, added to in place
+    parents, gradients = outputs, cotangents
     with _set("recording", bool(create_graph)):
-        send(outputs, cotangents)
-        while heap:
+        while True:
+            for tensor, gradient in zip(parents, gradients):
+                if gradient is None or not tensor.requires_grad:
+                    continue
+                node = tensor.node
+                if node is None:  # all that used it add up: thesis (2.1.6)
+                    if tensor in summed:
+                        leaves[tensor].value += gradient.value
+                    elif tensor in leaves:
+                        leaves[tensor] = _plus(leaves[tensor], gradient)
+                        summed.update(() if create_graph or anomaly else (tensor,))
+                    else:
+                        leaves[tensor] = gradient
+                elif node.number >= first:
+                    slots = pending.get(node)
+                    if slots is None:
+                        slots = pending[node] = {}
+                        heappush(heap, (-node.number, node))
+                    seen = slots.get(tensor.index)
+                    slots[tensor.index] = gradient if seen is None else _plus(seen, gradient)
+            if not heap:
+                break
             node = heappop(heap)[1]
             slots = pending.pop(node)
-            if node.hooks is not None:
-                for index, function in node.hooks:
-                    if slots[index] is not None:
-                        function(slots[index])
             if wanted:
-                interior.update(((id(node), i), g) for i, g in enumerate(slots) if (id(node), i) in wanted)
+                interior.update({(node, index): g for index, g in slots.items() if (node, index) in wanted})
+            parents = node.parents
             # the chain rule, one factor: thesis (2.1.5)
-            gradients = node.vjp(slots[0], *node.parents) if node.stateless else node.vjp(*slots)
-            if _mode.anomaly:
-                made, given = ([g.value for g in gs if g is not None] for gs in (gradients, slots))
-                _check_finite(f"backward of {node.name}", made, [Tensor(g) for g in given])
-            send(node.parents, gradients)
-        for leaf, gradient in leaves.values():
-            for _, function in leaf.hooks or ():
+            given = (slots[0], *parents) if node.stateless else map(slots.get, range(node.outputs))
+            gradients = node.vjp(*given)
+            if anomaly:
+                made = [g.value for g in gradients if g is not None]
+                _check_finite(f"backward of {node.name}", made, [*slots.values()])
+        for leaf, gradient in leaves.items():
+            for function in leaf.hooks or ():
                 function(gradient)
     return leaves, interior
 
