@@ -12,6 +12,7 @@ from minirnn.kernels.border import Inputs
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty, empty_like
 from minirnn.kernels.packed import (
+    MULTIPLY,
     ONE,
     RECURRENT_DEPTH,
     ZERO,
@@ -22,7 +23,19 @@ from minirnn.kernels.packed import (
     sum_rows_job,
     workspace,
 )  # fmt: skip
-from minirnn.kernels.sequence import enter, entering_states, leave, mix, mix_backward, padded, summed_biases
+from minirnn.kernels.sequence import (
+    clear,
+    clear_gates,
+    copy,
+    copy_gates,
+    enter,
+    entering_states,
+    leave,
+    mix,
+    mix_backward,
+    padded,
+    summed_biases,
+)  # fmt: skip
 from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vsigmoid, vtanh
 
@@ -46,6 +59,7 @@ def _candidate(n, bias_n):
 
 
 @kernel(
+    uses=[MULTIPLY],
     gates="T B 3 H", bias="3 H", h="T+1 B H", entering="T B H", reset="T B H", packed_rz="elements",
     packed_n="elements", gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H", lengths="int B",
 )  # fmt: skip
@@ -71,7 +85,7 @@ def recur(
         )  # fmt: skip
         for r in range(first, last):
             if padded(lengths, t, r):
-                h[t + 1, r] = h[t, r]
+                copy(h[t + 1, r], h[t, r])
             else:
                 z, n = gates[t, r, 1], gates[t, r, 2]
                 _candidate(n, bias[2])
@@ -97,6 +111,7 @@ def _reset_backward(r, h_in, dreset, total):
 
 
 @kernel(
+    uses=[MULTIPLY],
     gates="T B 3 H", da="T B 3 H", h="T+1 B H", entering="T B H", dy="T B H", dh="B H", dh_in="B H", dreset="B H",
     packed_rz="elements", packed_n="elements", gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H",
     lengths="int B",
@@ -115,15 +130,15 @@ def recur_back(
     for t in range(T - 1, -1, -1):
         for r in range(first, last):
             if padded(lengths, t, r):
-                da[t, r] = 0
+                clear_gates(da[t, r])
             else:
                 if in_place == 0:
-                    da[t, r] = gates[t, r]
+                    copy_gates(da[t, r], gates[t, r])
                 z, n, dn = da[t, r, 1], da[t, r, 2], dreset[r]
                 mix_backward(dh[r], dy[t, r], h[t, r], z, n, dn, thesis, moon, ours, zoneout_h, t, r, held)
                 _candidate_backward(n, dn)
             if gal.size > 0:
-                dh_in[r] = 0
+                clear(dh_in[r])
         at = first * H
         row = 3 * (t * B * H + at)
         multiply(

@@ -13,6 +13,7 @@ from minirnn.kernels.border import Inputs
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty, empty_like
 from minirnn.kernels.packed import (
+    MULTIPLY,
     ONE,
     RECURRENT_DEPTH,
     ZERO,
@@ -23,7 +24,17 @@ from minirnn.kernels.packed import (
     sum_rows_job,
     workspace,
 )  # fmt: skip
-from minirnn.kernels.sequence import enter, entering_states, leave, mix, mix_backward, padded
+from minirnn.kernels.sequence import (
+    clear_gates,
+    copy,
+    copy_gates,
+    enter,
+    entering_states,
+    leave,
+    mix,
+    mix_backward,
+    padded,
+)
 from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vsigmoid, vtanh
 
@@ -43,6 +54,7 @@ def _gates(a, bias):
 
 
 @kernel(
+    uses=[MULTIPLY],
     gates="T B 4 H", bias="4 H", h="T+1 B H", entering="T B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H", lengths="int B",
 )  # fmt: skip
@@ -54,14 +66,14 @@ def recur(tid, nth, arrivals, gates, bias, h, entering, packed, gal, moon, ours,
     for t in range(T):
         enter(entering, h, gal, t, first, last)
         for r in range(first, last):
-            gates[t, r, 3] = bias[3]
+            copy(gates[t, r, 3], bias[3])
         at = (t * B + first) * H
         multiply(
             gates, 4 * at + H, 4 * H, entering, at, H, ZERO, packed, ZERO, last - first, H, 3 * H, RECURRENT_DEPTH, ONE
         )  # fmt: skip
         for r in range(first, last):
             if padded(lengths, t, r):
-                h[t + 1, r] = h[t, r]
+                copy(h[t + 1, r], h[t, r])
             else:
                 _gates(gates[t, r], bias)
                 z, n = gates[t, r, 2], gates[t, r, 0]
@@ -82,6 +94,7 @@ def _gates_backward(a, dn):
 
 
 @kernel(
+    uses=[MULTIPLY],
     gates="T B 4 H", da="T B 4 H", h="T+1 B H", dy="T B H", dh="B H", dh_in="B H", dn="B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H", lengths="int B",
 )  # fmt: skip
@@ -97,10 +110,10 @@ def recur_back(
     for t in range(T - 1, -1, -1):
         for r in range(first, last):
             if padded(lengths, t, r):
-                da[t, r] = 0
+                clear_gates(da[t, r])
             else:
                 if in_place == 0:
-                    da[t, r] = gates[t, r]
+                    copy_gates(da[t, r], gates[t, r])
                 n, z = da[t, r, 0], da[t, r, 2]
                 mix_backward(dh[r], dy[t, r], h[t, r], z, n, dn[r], SLIDES, moon, ours, zoneout_h, t, r, held)
                 _gates_backward(da[t, r], dn[r])

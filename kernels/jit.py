@@ -21,6 +21,7 @@ import llvmlite.binding
 import numba
 import numpy as np
 from numba import types
+from numba.core import typing
 
 try:
     import fcntl
@@ -30,7 +31,8 @@ except ImportError:  # not on Windows
 # reassoc, nnan and ninf are left out: sums keep their order, NaN and infinity stay what they are
 OPTIONS = {"nogil": True, "fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
 
-jit = numba.njit(**OPTIONS)  # a helper, compiled into each kernel that calls it; has no cache of its own
+# a helper, compiled into each kernel that calls it; it has no cache of its own and cannot be called from Python
+jit = numba.njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: the same sources run as plain Python
 
@@ -97,8 +99,10 @@ def _one_process_at_a_time(path):
 class Kernel:
     """A function of (tid, nth, ...) for every thread of a team to call; ``kernel.on(dtype)`` is compiled."""
 
-    def __init__(self, function, shapes):
-        self.function, self.shapes = function, shapes
+    callers = {"no_cfunc_wrapper": True}  # it is called from Python
+
+    def __init__(self, function, shapes, uses=()):
+        self.function, self.shapes, self.uses = function, shapes, uses
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         self._lock, self._compiled = threading.Lock(), {}
 
@@ -111,11 +115,16 @@ class Kernel:
     def _type(shape, dtype):
         letters = shape.split()
         kind = types.int64 if letters[0] == "int" else _REAL[dtype]
+        if letters[0] == "pointer":
+            return types.CPointer(kind)
         layout = "A" if letters[0] == "strided" else "C"
         return types.Array(kind, len(letters) - (letters[0] in ("int", "strided")), layout)
 
     def on(self, dtype):
         """The compiled function; compiles, or loads from the cache, on the first call per dtype."""
+        found = self._compiled.get(dtype)
+        if found is not None:
+            return found
         dtype = np.dtype(dtype)
         with self._lock:
             if dtype not in self._compiled:
@@ -123,16 +132,18 @@ class Kernel:
             return self._compiled[dtype]
 
     def _compile(self, dtype):
+        for routine in self.uses:
+            routine.on(dtype)
         folder = cache_directory()
         if folder is None:
-            return numba.njit(self.signature(dtype), **OPTIONS)(self.function)
+            return numba.njit(self.signature(dtype), **OPTIONS, **self.callers)(self.function)
         # One folder per dtype: numba numbers the files of a function's signatures, and two processes that compile
         # different signatures at once would give both the same number.
         folder = folder / dtype.name
         with _cache_dir_lock:  # numba reads CACHE_DIR while it decorates; the user's own value comes back right after
             before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
             try:
-                dispatcher = numba.njit(cache=True, **OPTIONS)(self.function)
+                dispatcher = numba.njit(cache=True, **OPTIONS, **self.callers)(self.function)
             finally:
                 numba.config.CACHE_DIR = before
         where = pathlib.Path(dispatcher.stats.cache_path)
@@ -144,10 +155,34 @@ class Kernel:
         return dispatcher
 
 
-def kernel(**shapes):
+class Routine(Kernel):
+    """A function with machine code of its own that kernels reach by a symbol: (pointers and integers) -> nothing.
+
+    What would otherwise be compiled again into every kernel that calls it. A kernel names it among those it ``uses``,
+    so that the symbol is known before the kernel's machine code is loaded; calls go to ``external(dtype)``.
+    """
+
+    callers = {"no_cpython_wrapper": True}  # it is called from machine code
+
+    def _symbol(self, dtype):
+        return f"minirnn_{self.name.replace('.', '_')}_{np.dtype(dtype).name}"
+
+    def external(self, dtype):
+        """What compiled code calls."""
+        return types.ExternalFunction(self._symbol(dtype), types.void(*self.signature(np.dtype(dtype))))
+
+    def _compile(self, dtype):
+        dispatcher = super()._compile(dtype)
+        made = dispatcher.get_compile_result(typing.signature(types.void, *self.signature(dtype)))
+        address = made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name)
+        llvmlite.binding.add_symbol(self._symbol(dtype), address)
+        return dispatcher
+
+
+def kernel(*, uses=(), **shapes):
     """Decorator that makes a Kernel. Keywords give arrays their shape in letters, ``gates="T B 4 H"``.
 
     A first word ``int`` is an int64 array, ``strided`` one of any strides; others are C-contiguous, of the kernel's
-    dtype. Arguments not named are int64, but for ``arrivals`` (see threads.meet).
+    dtype. Arguments not named are int64, but for ``arrivals`` (see threads.meet). uses: the Routines it calls.
     """
-    return lambda function: Kernel(function, {"arrivals": "int 16", **shapes})
+    return lambda function: Kernel(function, {"arrivals": "int 16", **shapes}, uses)

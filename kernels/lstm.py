@@ -11,8 +11,22 @@ import numpy as np
 from minirnn.kernels.border import Inputs
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty, empty_like
-from minirnn.kernels.packed import ONE, RECURRENT_DEPTH, ZERO, gemm_job, multiply, pack_job, packed_like, workspace
+from minirnn.kernels.packed import (
+    MULTIPLY,
+    ONE,
+    RECURRENT_DEPTH,
+    ZERO,
+    gemm_job,
+    multiply,
+    pack_job,
+    packed_like,
+    workspace,
+)
 from minirnn.kernels.sequence import (
+    clear,
+    clear_gates,
+    copy,
+    copy_gates,
     enter,
     entering_states,
     hold,
@@ -71,6 +85,7 @@ def _gates(a, bias, c_prev, c, h, relu, moon, ours):
 
 
 @kernel(
+    uses=[MULTIPLY],
     gates="T B 4 H", bias="4 H", h="T+1 B H", c="T+1 B H", entering="T B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", zoneout_c="T B H", zoneout_h="T B H", lengths="int B",
 )  # fmt: skip
@@ -90,8 +105,8 @@ def recur(
         )  # fmt: skip
         for r in range(first, last):
             if padded(lengths, t, r):
-                h[t + 1, r] = h[t, r]
-                c[t + 1, r] = c[t, r]
+                copy(h[t + 1, r], h[t, r])
+                copy(c[t + 1, r], c[t, r])
             else:
                 _gates(
                     gates[t, r], bias, c[t, r], c[t + 1, r], h[t + 1, r], relu, mask_row(moon, t, r),
@@ -120,8 +135,7 @@ def _gates_backward(a, c_prev, c, dy, dh, dc, relu, moon, ours):
             dh_o = (dh[j] + dy[j]) * o[j]
             dc[j] += dh_o if c[j] > zero else zero
             o[j] = dh_o * (zero if c[j] < zero else c[j]) * (one - o[j])
-    for j in range(H):
-        dh[j] = 0
+    clear(dh)
     for j in range(moon.size):  # from thesis (3.3.9)
         dc[j] *= moon[j]
     if relu == 0:
@@ -150,6 +164,7 @@ def _add(total, part):
 
 
 @kernel(
+    uses=[MULTIPLY],
     gates="T B 4 H", da="T B 4 H", c="T+1 B H", dy="T B H", dh="B H", dc="B H", dh_in="B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", zoneout_c="T B H", zoneout_h="T B H", lengths="int B",
 )  # fmt: skip
@@ -168,10 +183,10 @@ def recur_back(
     for t in range(T - 1, -1, -1):
         for r in range(first, last):
             if padded(lengths, t, r):
-                da[t, r] = 0
+                clear_gates(da[t, r])
             else:
                 if in_place == 0:
-                    da[t, r] = gates[t, r]
+                    copy_gates(da[t, r], gates[t, r])
                 moon_row, ours_row, new_c, dy_row = mask_row(moon, t, r), mask_row(ours, t, r), c[t + 1, r], dy[t, r]
                 if zoneout:
                     _add(dh[r], dy_row)

@@ -7,10 +7,22 @@ of threads, so results do not depend on it.
 """
 
 import numpy as np
-from minirnn.kernels.jit import jit, kernel
+from minirnn.kernels.jit import Routine, jit, kernel
 from minirnn.kernels.memory import empty
 from minirnn.kernels.threads import Job, meet, run, split, thread_count
-from minirnn.kernels.tile import PANEL_BYTES, ROWS, VECTOR_BYTES, copy_panel, copy_rows, element, tile, transpose_block
+from minirnn.kernels.tile import (
+    PANEL_BYTES,
+    ROWS,
+    VECTOR_BYTES,
+    copy_panel,
+    copy_rows,
+    element,
+    panel_width,
+    pointer,
+    tile,
+    transpose_block,
+)
+from numba.extending import overload
 
 DEPTH = 256  # k block: a panel of it stays in the second-level cache
 RECURRENT_DEPTH = 256  # the same for the few rows of a recurrent step, where C is in the cache anyway
@@ -75,13 +87,12 @@ def pack_rows(target, source, start, row, column, rows, depth):
                         target[into + m] = element(source, out_of + m * row)
 
 
-@jit
 def multiply(c, c0, c_row, a, a0, a_row, rows_packed, packed, packed0, rows, depth, columns, depth_block, add):
     """C (rows, columns) (+)= A (rows, depth) @ packed B, where a row of A and of C is contiguous.
 
     c, a and packed are addressed as in ``tile``. ``rows_packed`` says that A comes from ``pack_rows``.
     """
-    step = PANEL_BYTES // c.itemsize
+    step = panel_width(c)
     blocks = (rows + ROWS - 1) // ROWS
     for first_column in range(0, columns, step):
         wide = min(step, columns - first_column)
@@ -100,6 +111,26 @@ def multiply(c, c0, c_row, a, a0, a_row, rows_packed, packed, packed0, rows, dep
                 tile(c, into, c_row, a, at, row, column, packed, panel, count, deep, wide, adding)
 
 
+MULTIPLY = Routine(multiply, {name: "pointer" for name in ("c", "a", "packed")})
+
+
+@overload(multiply)
+def _multiply_overload(
+    c, c0, c_row, a, a0, a_row, rows_packed, packed, packed0, rows, depth, columns, depth_block, add
+):  # fmt: skip
+    call = MULTIPLY.external(c.dtype.name)
+
+    def compiled(
+        c, c0, c_row, a, a0, a_row, rows_packed, packed, packed0, rows, depth, columns, depth_block, add
+    ):  # fmt: skip
+        call(
+            pointer(c), c0, c_row, pointer(a), a0, a_row, rows_packed, pointer(packed), packed0, rows, depth, columns,
+            depth_block, add,
+        )  # fmt: skip
+
+    return compiled
+
+
 @kernel(packed="elements", weight="strided K N")
 def pack(tid, nth, arrivals, packed, weight):
     """Pack a weight matrix (K, N) of any strides, each thread some of the panels; fills packed."""
@@ -110,7 +141,7 @@ def pack(tid, nth, arrivals, packed, weight):
     pack_panels(packed, first * depth, weight, first * column, row, column, depth, last - first)
 
 
-@kernel(c="strided M N", a="strided M K", b="strided K N", work="threads elements")
+@kernel(uses=[MULTIPLY], c="strided M N", a="strided M K", b="strided K N", work="threads elements")
 def gemm(tid, nth, arrivals, c, a, b, add, work):
     """C (M, N) (+)= A (M, K) @ B (K, N) for any strides of A and B and contiguous rows of C; fills c."""
     meet(arrivals, nth)

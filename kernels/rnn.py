@@ -9,8 +9,18 @@ import numpy as np
 from minirnn.kernels.border import Inputs
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty, empty_like
-from minirnn.kernels.packed import ONE, RECURRENT_DEPTH, ZERO, gemm_job, multiply, pack_job, packed_like, workspace
-from minirnn.kernels.sequence import enter, entering_states, layer_gradients, leave, padded, summed_biases
+from minirnn.kernels.packed import (
+    MULTIPLY,
+    ONE,
+    RECURRENT_DEPTH,
+    ZERO,
+    gemm_job,
+    multiply,
+    pack_job,
+    packed_like,
+    workspace,
+)
+from minirnn.kernels.sequence import clear, copy, enter, entering_states, layer_gradients, leave, padded, summed_biases
 from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vtanh
 
@@ -33,6 +43,7 @@ def _activate(h, bias, nonlinearity):
 
 
 @kernel(
+    uses=[MULTIPLY],
     bias="1 H", h="T+1 B H", entering="T B H", packed="elements", gal="T B H", lengths="int B",
 )  # fmt: skip
 def recur(tid, nth, arrivals, bias, nonlinearity, h, entering, packed, gal, lengths):
@@ -48,7 +59,7 @@ def recur(tid, nth, arrivals, bias, nonlinearity, h, entering, packed, gal, leng
         )  # fmt: skip
         for r in range(first, last):
             if padded(lengths, t, r):
-                h[t + 1, r] = h[t, r]
+                copy(h[t + 1, r], h[t, r])
             else:
                 _activate(h[t + 1, r], bias[0], nonlinearity)
 
@@ -71,6 +82,7 @@ def _activate_backward(da, h, dy, dh, nonlinearity):
 
 
 @kernel(
+    uses=[MULTIPLY],
     da="T B H", h="T+1 B H", dy="T B H", dh="B H", dh_in="B H", packed="elements", gal="T B H", lengths="int B",
 )  # fmt: skip
 def recur_back(tid, nth, arrivals, nonlinearity, da, h, dy, dh, dh_in, packed, gal, lengths):
@@ -82,7 +94,7 @@ def recur_back(tid, nth, arrivals, nonlinearity, da, h, dy, dh, dh_in, packed, g
     for t in range(T - 1, -1, -1):
         for r in range(first, last):
             if padded(lengths, t, r):
-                da[t, r] = 0
+                clear(da[t, r])
             else:
                 _activate_backward(da[t, r], h[t + 1, r], dy[t, r], dh[r], nonlinearity)
         at = first * H

@@ -13,6 +13,34 @@ def mask_row(mask, t, r):
 
 
 @jit
+def copy(into, row):
+    """into[:] = row for two rows; Numba compiles an assignment of arrays many times longer than this loop."""
+    for j in range(into.size):
+        into[j] = row[j]
+
+
+@jit
+def clear(row):
+    """row[:] = 0"""
+    for j in range(row.size):
+        row[j] = 0
+
+
+@jit
+def copy_gates(into, gates):
+    """The gates of a row, (gates, H)."""
+    for k in range(into.shape[0]):
+        copy(into[k], gates[k])
+
+
+@jit
+def clear_gates(gates):
+    """Zeros in all gates of a row."""
+    for k in range(gates.shape[0]):
+        clear(gates[k])
+
+
+@jit
 def enter(entering, h, gal, t, first, last):
     """With a gal mask, fill entering[t], the hidden state that the recurrent products see, with mask * h[t]."""
     if gal.size > 0:

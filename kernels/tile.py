@@ -100,7 +100,39 @@ class _Vector:
 
 
 def _data(context, builder, array_type, value):
+    """The address of an array's first element; a pointer is one."""
+    if isinstance(array_type, types.CPointer):
+        return value
     return context.make_array(array_type)(context, builder, value).data
+
+
+def pointer(array):
+    """An array as a Routine takes it."""
+    return array
+
+
+@intrinsic
+def _pointer(typingctx, array):
+    def codegen(context, builder, signature, args):
+        return _data(context, builder, signature.args[0], args[0])
+
+    return types.CPointer(array.dtype)(array), codegen
+
+
+@overload(pointer)
+def _pointer_overload(array):
+    return lambda array: _pointer(array)
+
+
+def panel_width(array):
+    """Columns of a panel of an array's elements; the array may be a pointer."""
+    return PANEL_BYTES // array.itemsize
+
+
+@overload(panel_width)
+def _panel_width_overload(array):
+    width = PANEL_BYTES // (array.dtype.bitwidth // 8)
+    return lambda array: width
 
 
 def _flat(array, offset, span):
