@@ -10,7 +10,7 @@ import numpy as np
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty
 from minirnn.kernels.threads import Job, meet, run, split, thread_count
-from minirnn.kernels.vector import vexp
+from minirnn.kernels.vector import vexp_below
 
 LANES = np.int64(64)  # running maxima and sums side by side: a fixed order of summation that is vector code
 ROWS_WORTH_A_THREAD = 1 << 15  # elements; below, a launch costs more than it saves
@@ -43,12 +43,12 @@ def _sum_of_exponentials(row, top, lanes):
     for first in range(0, whole, LANES):
         block = row[first : first + LANES]
         for l in range(LANES):
-            lanes[l] += vexp(block[l] - top)
+            lanes[l] += vexp_below(block[l] - top)
     total = zero
     for l in range(LANES):
         total += lanes[l]
     for j in range(whole, row.size):
-        total += vexp(row[j] - top)
+        total += vexp_below(row[j] - top)
     return total
 
 
@@ -78,7 +78,7 @@ def backward_rows(tid, nth, arrivals, dlogits, logits, targets, top, total, scal
         else:
             largest, factor = top[n], scale[n] / total[n]
             for j in range(row.size):
-                out[j] = vexp(row[j] - largest) * factor
+                out[j] = vexp_below(row[j] - largest) * factor
             out[targets[n]] -= scale[n]
 
 

@@ -19,6 +19,9 @@ LOG2E_4, LN2_HIGH_4, LN2_LOW_4 = f4(1.44269504088896341), f4(0.693359375), f4(-2
 LOG2E_8, LN2_HIGH_8, LN2_LOW_8 = 1.4426950408889634, 6.93145751953125e-1, 1.42860682030941723212e-6
 # adding 1.5 * 2^(mantissa bits) leaves round(x) in the low bits of the sum
 ROUND_4, ROUND_8 = f4(1.5 * 2**23), 1.5 * 2**52
+# with the exponent's bias added too, a shift alone makes 2^n of those bits
+ROUND_BIASED_4, ROUND_BIASED_8 = f4(1.5 * 2**23 + 127), 1.5 * 2**52 + 1023
+LEAST_4, LEAST_8 = f4(-87.3), -708.3  # e^x is a normal number from here on
 ROUND_BITS_4, ROUND_BITS_8 = u4(0x4B400000), u8(0x4338000000000000)
 BIAS_4, BIAS_8 = u4(127), u8(1023)
 MANTISSA_4, MANTISSA_8 = u4(23), u8(52)
@@ -50,6 +53,17 @@ def _clamp(typingctx, x, low, high):
         return builder.select(builder.fcmp_ordered(">", v, high), high, v)
 
     return x(x, x, x), codegen
+
+
+@intrinsic
+def _where_below(typingctx, x, limit, then, otherwise):
+    """then where x < limit, else otherwise, also for NaN."""
+
+    def codegen(context, builder, signature, args):
+        x, limit, then, otherwise = args
+        return builder.select(builder.fcmp_ordered("<", x, limit), then, otherwise)
+
+    return x(x, x, x, x), codegen
 
 
 @register_jitable
@@ -92,6 +106,12 @@ def vexp(x):
         return np.exp(x)
 
 
+def vexp_below(x):
+    """e^x for x <= 0, or 0 where that is less than about 1.2e-38 (float32) or 2.4e-308; half the work of ``vexp``."""
+    least = LEAST_4 if x.dtype == np.float32 else LEAST_8
+    return x.dtype.type(0) if x < least else vexp(x)
+
+
 def vsigmoid(x):
     """The logistic function 1 / (1 + e^-x)."""
     with np.errstate(over="ignore", under="ignore"):
@@ -131,6 +151,29 @@ def _vexp(x):
         return (scale * _expm1_8(r) + scale) * _real_8((exponent - half) << MANTISSA_8)
 
     return exp_8
+
+
+@overload(vexp_below)
+def _vexp_below(x):
+    if x == types.float32:
+
+        def exp_below_4(x):
+            shifted = x * LOG2E_4 + ROUND_BIASED_4
+            n = shifted - ROUND_BIASED_4
+            r = (x - n * LN2_HIGH_4) - n * LN2_LOW_4
+            scale = _real_4(_bits_4(shifted) << MANTISSA_4)
+            return _where_below(x, LEAST_4, f4(0), scale * _expm1_4(r) + scale)
+
+        return exp_below_4
+
+    def exp_below_8(x):
+        shifted = x * LOG2E_8 + ROUND_BIASED_8
+        n = shifted - ROUND_BIASED_8
+        r = (x - n * LN2_HIGH_8) - n * LN2_LOW_8
+        scale = _real_8(_bits_8(shifted) << MANTISSA_8)
+        return _where_below(x, LEAST_8, 0.0, scale * _expm1_8(r) + scale)
+
+    return exp_below_8
 
 
 @overload(vsigmoid)

@@ -3,22 +3,25 @@
 import numpy as np
 import pytest
 from minirnn.kernels.jit import kernel
-from minirnn.kernels.vector import vexp, vsigmoid, vtanh
+from minirnn.kernels.vector import vexp, vexp_below, vsigmoid, vtanh
 
 
-@kernel(x="N", exp="N", sigmoid="N", tanh="N")
-def evaluate(tid, nth, x, exp, sigmoid, tanh):
-    """All three on every element, in loops that LLVM vectorises."""
+@kernel(x="N", exp="N", sigmoid="N", tanh="N", exp_below="N")
+def evaluate(tid, nth, x, exp, sigmoid, tanh, exp_below):
+    """All of them on every element, in loops that LLVM vectorises."""
     for j in range(x.size):
         exp[j] = vexp(x[j])
     for j in range(x.size):
         sigmoid[j] = vsigmoid(x[j])
     for j in range(x.size):
         tanh[j] = vtanh(x[j])
+    for j in range(x.size):
+        exp_below[j] = vexp_below(x[j])
 
 
 def evaluated(x):
-    out = [np.empty_like(x) for _ in range(3)]
+    """exp, sigmoid, tanh and exp_below of x, the last of any use only where x is not above 0."""
+    out = [np.empty_like(x) for _ in range(4)]
     evaluate.on(x.dtype)(0, 1, x, *out)
     return out
 
@@ -48,13 +51,25 @@ NORMAL = {np.float32: (-87.3, 88.7), np.float64: (-708.3, 709.7)}
 @both_types
 def test_exp_is_accurate_wherever_its_value_is_normal(dtype):
     x = points(*NORMAL[dtype], dtype)
-    assert ulps(evaluated(x)[0], reference(x)[0]).max() < 1.1
+    exp, _, _, exp_below = evaluated(x)
+    error, below = ulps(exp, reference(x)[0]), x <= 0
+    assert error.max() < 1.1
+    np.testing.assert_array_equal(exp_below[below], exp[below])
+
+
+@both_types
+def test_exp_of_what_is_not_above_zero_ends_at_the_smallest_normal_number(dtype):
+    low, _ = NORMAL[dtype]
+    x = np.array([low, low - 0.001, low - 1, -1e4, -np.inf, np.nan, 0.0, -0.0], dtype)
+    got = evaluated(x)[3]
+    np.testing.assert_array_equal(got[1:], np.array([0, 0, 0, 0, np.nan, 1, 1], dtype))
+    assert got[0] >= np.finfo(dtype).tiny and ulps(got[:1], reference(x[:1])[0]) < 1.1
 
 
 @both_types
 def test_sigmoid_and_tanh_are_accurate(dtype):
     x = points(-17.0, 17.0, dtype)
-    _, sigmoid, tanh = evaluated(x)
+    _, sigmoid, tanh, _ = evaluated(x)
     _, true_sigmoid, true_tanh = reference(x)
     assert ulps(sigmoid, true_sigmoid).max() < 3
     assert ulps(tanh, true_tanh).max() < 3.5
@@ -79,7 +94,7 @@ def test_exp_goes_on_through_the_denormals(dtype):
 @both_types
 def test_far_out_and_not_a_number(dtype):
     x = np.array([-np.inf, -1e4, -0.0, 0.0, 1e4, np.inf, np.nan], dtype)
-    exp, sigmoid, tanh = evaluated(x)
+    exp, sigmoid, tanh, _ = evaluated(x)
     np.testing.assert_array_equal(exp, np.array([0, 0, 1, 1, np.inf, np.inf, np.nan], dtype))
     np.testing.assert_array_equal(sigmoid, np.array([0, 0, 0.5, 0.5, 1, 1, np.nan], dtype))
     np.testing.assert_array_equal(tanh, np.array([-1, -1, 0, 0, 1, 1, np.nan], dtype))
@@ -104,7 +119,9 @@ def test_vectors_and_single_elements_agree(dtype):
 @both_types
 def test_plain_python_twins_agree(dtype):
     x = points(-20, 20, dtype)[::3000].copy()
-    for function, fast in zip((vexp, vsigmoid, vtanh), evaluated(x)):
-        twin = np.array([function(v) for v in x])
+    below = -np.abs(x)
+    pairs = [*zip((vexp, vsigmoid, vtanh), (x, x, x), evaluated(x)), (vexp_below, below, evaluated(below)[3])]
+    for function, given, fast in pairs:
+        twin = np.array([function(v) for v in given])
         assert twin.dtype == dtype
         np.testing.assert_allclose(fast, twin, rtol=8 * np.finfo(dtype).eps)
