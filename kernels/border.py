@@ -34,6 +34,19 @@ class Inputs(NamedTuple):
         """(T, B, D, H)."""
         return *self.x.shape, self.weight_hh.shape[1]
 
+    def masks(self):
+        """Every mask, absent ones too."""
+        return self.gal, self.moon, self.ours, self.zoneout_c, self.zoneout_h
+
+    def multiply_adds(self):
+        """Of the products of a pass forward; backward it is twice as many."""
+        return len(self.x) * self.x.shape[1] * (self.weight_ih.size + self.weight_hh.size)
+
+
+def _ready(value):
+    """``value``, or a copy of it, C-contiguous, aligned and writeable."""
+    return value if value.flags.carray else np.require(value, requirements="CAW")
+
 
 def laid_out(where, name, value, dtype, symbols, sizes, cause=""):
     """``value`` as an aligned, C-contiguous, writeable array, after its dtype and shape are checked."""
@@ -43,7 +56,7 @@ def laid_out(where, name, value, dtype, symbols, sizes, cause=""):
             must_be(where, name, f"{dtype} as x is", value.dtype, cause="convert it; kernels do not mix types")
         )
     check_shape(where, name, value, symbols, sizes, cause)
-    return np.require(value, requirements="CAW")
+    return _ready(value)
 
 
 def _mask(where, name, mask, dtype, T, B, H):
@@ -85,7 +98,7 @@ def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None
     check_shape(where, "x", x, "(T, B, D)", (None, None, None), "time comes first, then the batch")
     if x.size == 0:
         raise InputError(must_be(where, "x", "at least one step, row and feature", x.shape))
-    x = np.require(x, requirements="CAW")
+    x = _ready(x)
     T, B, D = x.shape
     weight_hh = np.asarray(weight_hh)
     H = weight_hh.shape[-1] if weight_hh.ndim else 0
@@ -114,7 +127,7 @@ def floats(where, name, value, symbols, sizes, contiguous=True):
     check_shape(where, name, value, symbols, sizes)
     if value.size == 0:
         raise InputError(must_be(where, name, "not empty", value.shape))
-    return np.require(value, requirements="CAW" if contiguous else "AW")
+    return _ready(value) if contiguous else np.require(value, requirements="AW")
 
 
 def indices(where, name, value, count, limit):

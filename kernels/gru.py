@@ -167,7 +167,7 @@ class Saved(NamedTuple):
 def forward(inputs, h, thesis):
     """Run the layer over a sequence: fills h (T+1, B, H) after its first row -> Saved."""
     T, B, D, H = inputs.sizes()
-    x, dtype, nth = inputs.x, inputs.x.dtype, threads_for(B)
+    x, dtype, nth = inputs.x, inputs.x.dtype, threads_for(B, inputs.multiply_adds())
     gates, reset = empty((T, B, 3, H), dtype), empty((T, B, H), dtype)
     entering = entering_states(h, inputs.gal)
     weight_rz, weight_n = inputs.weight_hh[: 2 * H], inputs.weight_hh[2 * H :]
@@ -191,7 +191,7 @@ def backward(saved, dy, dh, consume=False):
     """Run it backwards: dy (T, B, H) -> dx, weight gradients (ih, hh), bias gradients (ih, hh); dh becomes dh0."""
     inputs, gates, entering, reset = saved.inputs, saved.gates, saved.entering, saved.reset
     T, B, D, H = inputs.sizes()
-    x, dtype, nth = inputs.x, dy.dtype, threads_for(B)
+    x, dtype, nth = inputs.x, dy.dtype, threads_for(B, inputs.multiply_adds())
     da = gates if consume else empty_like(gates)
     rows = da.reshape(T * B, 3 * H)
     weight_rz, weight_n = inputs.weight_hh[: 2 * H], inputs.weight_hh[2 * H :]

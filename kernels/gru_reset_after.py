@@ -146,7 +146,7 @@ def _biases(inputs):
 def forward(inputs, h):
     """Run the layer over a sequence: fills h (T+1, B, H) after its first row -> Saved."""
     T, B, D, H = inputs.sizes()
-    dtype, nth = inputs.x.dtype, threads_for(B)
+    dtype, nth = inputs.x.dtype, threads_for(B, inputs.multiply_adds())
     x, weight_ih, work = inputs.x.reshape(T * B, D), inputs.weight_ih, workspace(dtype, nth)
     gates = empty((T, B, 4, H), dtype)
     rows = gates.reshape(T * B, 4 * H)
@@ -170,7 +170,7 @@ def backward(saved, dy, dh, consume=False):
     """Run it backwards: dy (T, B, H) -> dx, weight gradients (ih, hh), bias gradients (ih, hh); dh becomes dh0."""
     inputs, gates = saved.inputs, saved.gates
     T, B, D, H = inputs.sizes()
-    dtype, nth = dy.dtype, threads_for(B)
+    dtype, nth = dy.dtype, threads_for(B, inputs.multiply_adds())
     da = gates if consume else empty_like(gates)
     rows = da.reshape(T * B, 4 * H)
     da_n, da_rz, da_rzq = rows[:, :H], rows[:, H : 3 * H], rows[:, H:]

@@ -6,25 +6,24 @@ out again when no array refers to it any more. They start on a cache line, which
 import math
 import sys
 import threading
+from collections import OrderedDict
 
 import numpy as np
 
-LIMIT = 1 << 28  # bytes kept; beyond it the blocks that were used longest ago go first
+LIMIT = 1 << 28  # bytes kept; beyond it blocks of the size that was used longest ago go first
 SMALL = 1 << 15  # smaller arrays come from numpy, whose allocator keeps small memory itself
 LINE = 64
 
-_blocks = []  # uint8 arrays that own their memory, the one used last at the end
+_kept = OrderedDict()  # size -> [(block, where its first cache line starts)], the size used last at the end
 _lock = threading.Lock()
 
 
-def _unused(i):
-    """References to block i; the least there can be is what a block has that only ``_blocks`` refers to."""
-    return sys.getrefcount(_blocks[i])
+def _unused(pairs, i):
+    """References to the block of pair i; the least there can be is what a block has that only ``_kept`` refers to."""
+    return sys.getrefcount(pairs[i][0])
 
 
-_blocks.append(np.empty(0, np.uint8))
-_REFERENCES_WHEN_UNUSED = _unused(0)
-_blocks.clear()
+_REFERENCES_WHEN_UNUSED = _unused([(np.empty(0, np.uint8), 0)], 0)
 
 
 def empty(shape, dtype):
@@ -34,8 +33,7 @@ def empty(shape, dtype):
     if size < SMALL:
         return np.empty(shape, dtype)
     step = 1 << (size.bit_length() - 4)  # eighths of a power of two, so that sequences of various lengths share blocks
-    block = _take(-(-size // step) * step + LINE)
-    start = -block.ctypes.data % LINE
+    block, start = _take(-(-size // step) * step + LINE)
     return block[start : start + size].view(dtype).reshape(shape)
 
 
@@ -44,22 +42,34 @@ def empty_like(array):
     return empty(array.shape, array.dtype)
 
 
+def kept():
+    """Every block kept here, a uint8 array each."""
+    return [block for pairs in _kept.values() for block, _ in pairs]
+
+
 def _take(size):
     with _lock:
-        for i in range(len(_blocks) - 1, -1, -1):
-            if _blocks[i].nbytes == size and _unused(i) == _REFERENCES_WHEN_UNUSED:
-                _blocks.append(_blocks.pop(i))
-                return _blocks[-1]
+        pairs = _kept.get(size)
+        if pairs is not None:
+            _kept.move_to_end(size)
+            for i in range(len(pairs) - 1, -1, -1):
+                if _unused(pairs, i) == _REFERENCES_WHEN_UNUSED:
+                    return pairs[i]
         block = np.empty(size, np.uint8)
+        taken = block, -block.ctypes.data % LINE
         if size <= LIMIT:
-            _blocks.append(block)
-            excess = sum(b.nbytes for b in _blocks) - LIMIT
-            while excess > 0:
-                excess -= _blocks.pop(0).nbytes  # an array in use keeps its memory, which then is not seen again here
-        return block
+            _kept.setdefault(size, []).append(taken)
+            excess = sum(size * len(pairs) for size, pairs in _kept.items()) - LIMIT
+            while excess > 0:  # an array in use keeps its memory, which then is not seen again here
+                oldest = next(iter(_kept))
+                _kept[oldest].pop(0)
+                excess -= oldest
+                if not _kept[oldest]:
+                    del _kept[oldest]
+        return taken
 
 
 def release():
     """Give all memory kept here back to the system, but for what arrays still use."""
     with _lock:
-        _blocks.clear()
+        _kept.clear()

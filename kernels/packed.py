@@ -9,7 +9,7 @@ of threads, so results do not depend on it.
 import numpy as np
 from minirnn.kernels.jit import Routine, jit, kernel
 from minirnn.kernels.memory import empty
-from minirnn.kernels.threads import Job, meet, run, split, thread_count
+from minirnn.kernels.threads import Job, meet, run, split, thread_count, worth_a_launch
 from minirnn.kernels.tile import (
     PANEL_BYTES,
     ROWS,
@@ -29,7 +29,6 @@ RECURRENT_DEPTH = 256  # the same for the few rows of a recurrent step, where C 
 BLOCK_ROWS = 192  # rows of A kept packed at a time, a multiple of ROWS
 GAP = 16  # elements between packed blocks of rows, or all would start in the same cache sets
 BLOCK_COLUMNS = 1024  # columns of B kept packed at a time
-OPERATIONS_WORTH_A_THREAD = 1 << 22  # multiply-adds; below, a launch costs more than it saves
 ZERO, ONE = np.int64(0), np.int64(1)  # typed: a literal would have numba compile the callee once per value
 
 
@@ -218,7 +217,7 @@ def gemm_job(c, a, b, work, add=False):
 def product(a, b):
     """a (M, K) @ b (K, N) -> (M, N), on as many threads as the size is worth."""
     c = empty((a.shape[0], b.shape[1]), a.dtype)
-    nth = thread_count() if a.size * b.shape[1] > OPERATIONS_WORTH_A_THREAD else 1
+    nth = thread_count() if worth_a_launch(a.size * b.shape[1]) else 1
     run([gemm_job(c, a, b, workspace(a.dtype, nth))], nth)
     return c
 
@@ -231,7 +230,7 @@ def pack_job(packed, weight):
 def column_sums(summands):
     """summands (M, N) -> (N,), on as many threads as the size is worth."""
     total = empty(summands.shape[1:], summands.dtype)
-    run([sum_rows_job(total, summands)], thread_count() if 8 * summands.size > OPERATIONS_WORTH_A_THREAD else 1)
+    run([sum_rows_job(total, summands)], thread_count() if worth_a_launch(8 * summands.size) else 1)
     return total
 
 

@@ -116,7 +116,7 @@ class Saved(NamedTuple):
 def forward(inputs, h, nonlinearity):
     """Run the layer over a sequence: fills h (T+1, B, H) after its first row -> Saved."""
     T, B, D, H = inputs.sizes()
-    x, dtype, nth = inputs.x, inputs.x.dtype, threads_for(B)
+    x, dtype, nth = inputs.x, inputs.x.dtype, threads_for(B, inputs.multiply_adds())
     entering = entering_states(h, inputs.gal)
     packed = packed_like(inputs.weight_hh, H)
     which = NONLINEARITIES.index(nonlinearity)
@@ -136,7 +136,7 @@ def backward(saved, dy, dh):
     """Run it backwards: dy (T, B, H) -> dx, weight gradients (ih, hh) and the bias gradient (H,); dh becomes dh0."""
     inputs = saved.inputs
     T, B, D, H = inputs.sizes()
-    dtype, nth = dy.dtype, threads_for(B)
+    dtype, nth = dy.dtype, threads_for(B, inputs.multiply_adds())
     da = empty((T, B, H), dtype)
     packed = packed_like(inputs.weight_hh, H)
     args = saved.nonlinearity, da, saved.h, dy, dh, empty_like(dh), packed, inputs.gal, inputs.lengths

@@ -194,7 +194,15 @@ def run(jobs, nth):
             function(0, 1, NO_MEETING, *args)
 
 
-def threads_for(rows):
-    """Threads for a batch of ``rows``: two rows each at least, and one thread below four (a launch costs some 100
-    us)."""
-    return 1 if rows < 4 else min(thread_count(), rows // 2)
+OPERATIONS_WORTH_A_LAUNCH = 1 << 22  # multiply-adds: what a thread does while another one wakes up, some 100 us
+
+
+def worth_a_launch(multiply_adds):
+    """Whether work is large enough to be shared out."""
+    return multiply_adds > OPERATIONS_WORTH_A_LAUNCH
+
+
+def threads_for(rows, multiply_adds):
+    """Threads for a sequence of a batch of ``rows``: two rows each at least, one thread below four or for little
+    work."""
+    return min(thread_count(), rows // 2) if rows >= 4 and worth_a_launch(multiply_adds) else 1

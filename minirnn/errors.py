@@ -23,6 +23,8 @@ def check_shape(where, name, array, symbols, sizes, cause=""):
     A size of None matches any length.
     """
     shape = tuple(array.shape)
+    if shape == sizes:  # quickly, for this runs several times a call
+        return
     if len(shape) != len(sizes) or any(want is not None and want != have for want, have in zip(sizes, shape)):
         concrete = (
             "(" + ", ".join("any" if s is None else str(s) for s in sizes) + ("," if len(sizes) == 1 else "") + ")"

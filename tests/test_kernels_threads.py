@@ -8,6 +8,8 @@ import threading
 
 import numpy as np
 import pytest
+from minirnn.kernels.packed import width
+from minirnn.kernels.threads import Job
 
 from minirnn import kernels
 from minirnn.errors import InputError
@@ -15,13 +17,20 @@ from minirnn.errors import InputError
 T, B, D, H = 6, 9, 5, 37
 
 
-def layer_gradients(seed=0, dtype=np.float64):
+def layer_gradients(seed=0, dtype=np.float64, T=T, B=B, D=D, H=H):
     """Everything an LSTM computes from random inputs, as one list."""
     rng = np.random.default_rng(seed)
     draw = lambda *s: (0.5 * rng.standard_normal(s)).astype(dtype)
     weights = draw(4 * H, D), draw(4 * H, H), draw(4 * H), draw(4 * H)
     h, c, saved = kernels.lstm_forward(draw(T, B, D), draw(B, H), draw(B, H), *weights)
     return [h, c, *kernels.lstm_backward(saved, draw(T, B, H))]
+
+
+@pytest.fixture(autouse=True)
+def small_work_is_shared_out_too(monkeypatch):
+    from minirnn.kernels import threads
+
+    monkeypatch.setattr(threads, "OPERATIONS_WORTH_A_LAUNCH", 0)
 
 
 def same(one, other):
@@ -38,12 +47,40 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch, dtype):
         assert same(layer_gradients(dtype=dtype), alone)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_units_are_shared_out_where_there_are_few_rows(monkeypatch, dtype, rows):
+    """The bits of one thread, whatever the number of threads that share the units; a mask or a length is for one."""
+    from minirnn.kernels import lstm, lstm_units
+
+    used = []
+    monkeypatch.setattr(lstm, "Job", lambda kernel, *rest: used.append(kernel) or Job(kernel, *rest))
+    sizes = {"B": rows, "H": 3 * width(np.float32), "T": 4}
+    monkeypatch.setenv("MINIRNN_NUM_THREADS", "1")
+    alone = layer_gradients(dtype=dtype, **sizes)
+    assert used == [lstm.recur, lstm.recur_back]
+    for threads in ("2", "3", "4"):
+        monkeypatch.setenv("MINIRNN_NUM_THREADS", threads)
+        used.clear()
+        assert same(layer_gradients(dtype=dtype, **sizes), alone)
+        assert used == [lstm_units.recur, lstm_units.recur_back]
+    used.clear()
+    layer_gradients(dtype=dtype, **{**sizes, "H": 3 * width(np.float32) - 1})  # not whole panels
+    x, h, w = (np.ones(s, dtype) for s in ((4, rows, 96), (rows, 96), (4 * 96, 96)))
+    kernels.lstm_forward(x, h, h, w, w, None, None, moon=np.ones((rows, 96), dtype))
+    kernels.lstm_forward(x, h, h, w, w, None, None, lengths=np.full(rows, 2))
+    assert used == [lstm.recur, lstm.recur_back, lstm.recur, lstm.recur]
+
+
 def test_number_of_threads_is_that_of_the_environment_or_the_processors(monkeypatch):
+    from minirnn.kernels import threads
     from minirnn.kernels.threads import thread_count, threads_for
 
     monkeypatch.setenv("MINIRNN_NUM_THREADS", "3")
     assert thread_count() == 3
-    assert [threads_for(rows) for rows in (1, 3, 4, 5, 6, 100)] == [1, 1, 2, 2, 3, 3]
+    assert [threads_for(rows, 1) for rows in (1, 3, 4, 5, 6, 100)] == [1, 1, 2, 2, 3, 3]
+    monkeypatch.setattr(threads, "OPERATIONS_WORTH_A_LAUNCH", 1000)
+    assert [threads_for(100, work) for work in (0, 1000, 1001)] == [1, 1, 3]
     monkeypatch.delenv("MINIRNN_NUM_THREADS")
     assert 1 <= thread_count() <= os.cpu_count()
     for wrong in ("0", "-1", "two", "1.5"):
@@ -169,7 +206,7 @@ def test_memory_kept_is_limited(monkeypatch):
     memory.release()
     monkeypatch.setattr(memory, "LIMIT", 1 << 20)
     arrays = [memory.empty((n, 1000), np.float64) for n in range(20, 60)]
-    assert sum(block.nbytes for block in memory._blocks) <= 1 << 20
+    assert sum(block.nbytes for block in memory.kept()) <= 1 << 20
     assert [a.shape for a in arrays] == [(n, 1000) for n in range(20, 60)]
     memory.release()
 
@@ -185,7 +222,7 @@ def test_a_training_loop_allocates_nothing_new():
     for _ in range(4):
         h, c, saved = kernels.lstm_forward(x, h0, h0, w, r, None, None)
         gradients = kernels.lstm_backward(saved, h[1:])
-        blocks.append({block.ctypes.data for block in memory._blocks})
+        blocks.append({block.ctypes.data for block in memory.kept()})
         del h, c, saved, gradients
     assert blocks[0] == blocks[1] == blocks[2] == blocks[3] != set()
     memory.release()

@@ -51,6 +51,8 @@ def concatenate(parts, axis=0):
 
 def stack(parts, axis=0):
     """Tensors of one shape joined along a new axis."""
+    if len(parts) == 1:
+        return unsqueeze(parts[0], axis)
     return concatenate([unsqueeze(p, axis) for p in parts], axis)
 
 

@@ -108,7 +108,7 @@ class Recurrent(Module):
             x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
             if layer + 1 < self.num_layers:
                 x = self._between(x, layer, rng)
-        final = tuple(ops.stack(parts) for parts in zip(*finals))
+        final = tuple(map(ops.stack, zip(*finals)))
         if not batched:
             x, final = ops.squeeze(x, 1), tuple(ops.squeeze(s, 1) for s in final)
         elif self.batch_first:
@@ -135,6 +135,8 @@ class Recurrent(Module):
 
     def _masks(self, x, place, rng):
         """The masks of one layer and direction, numbered ``place``; dropout and zoneout have streams of their own."""
+        if self.recurrent_dropout is None and not any(self.zoneout.values()):
+            return Masks()
 
         def generator(purpose, rates):
             return self._need(rng)(purpose, place) if self.training and any(rates.values()) else None
