@@ -42,6 +42,12 @@ def empty_like(array):
     return empty(array.shape, array.dtype)
 
 
+def take(table, rows):
+    """table[rows] for rows (...) of ints in range: table (V, D) -> (..., D)."""
+    out = empty((*rows.shape, *table.shape[1:]), table.dtype)
+    return np.take(table, rows, axis=0, out=out, mode="clip")  # with mode="raise" numpy would fill a buffer first
+
+
 def kept():
     """Every block kept here, a uint8 array each."""
     return [block for pairs in _kept.values() for block, _ in pairs]

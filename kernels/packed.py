@@ -9,7 +9,7 @@ of threads, so results do not depend on it.
 import numpy as np
 from minirnn.kernels.jit import Routine, jit, kernel
 from minirnn.kernels.memory import empty
-from minirnn.kernels.threads import Job, meet, run, split, thread_count, worth_a_launch
+from minirnn.kernels.threads import Job, meet, run, split, threads_worth
 from minirnn.kernels.tile import (
     PANEL_BYTES,
     ROWS,
@@ -217,7 +217,7 @@ def gemm_job(c, a, b, work, add=False):
 def product(a, b):
     """a (M, K) @ b (K, N) -> (M, N), on as many threads as the size is worth."""
     c = empty((a.shape[0], b.shape[1]), a.dtype)
-    nth = thread_count() if worth_a_launch(a.size * b.shape[1]) else 1
+    nth = threads_worth(a.size * b.shape[1])
     run([gemm_job(c, a, b, workspace(a.dtype, nth))], nth)
     return c
 
@@ -230,7 +230,7 @@ def pack_job(packed, weight):
 def column_sums(summands):
     """summands (M, N) -> (N,), on as many threads as the size is worth."""
     total = empty(summands.shape[1:], summands.dtype)
-    run([sum_rows_job(total, summands)], thread_count() if worth_a_launch(8 * summands.size) else 1)
+    run([sum_rows_job(total, summands)], threads_worth(8 * summands.size))
     return total
 
 

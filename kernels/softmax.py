@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.memory import empty
-from minirnn.kernels.threads import Job, meet, run, split, thread_count
+from minirnn.kernels.threads import Job, meet, run, split, threads_worth
 from minirnn.kernels.vector import vexp_below
 
 LANES = np.int64(64)  # running maxima and sums side by side: a fixed order of summation that is vector code
-ROWS_WORTH_A_THREAD = 1 << 15  # elements; below, a launch costs more than it saves
 
 
 @jit
@@ -91,19 +90,15 @@ class Saved(NamedTuple):
     total: np.ndarray
 
 
-def _threads(logits):
-    return thread_count() if logits.size > ROWS_WORTH_A_THREAD else 1
-
-
 def forward(logits, targets):
     """logits (N, V), targets (N,) -> nll (N,), Saved."""
     nll, top, total = (np.empty(len(logits), logits.dtype) for _ in range(3))
-    run([Job(forward_rows, logits.dtype, (nll, logits, targets, top, total))], _threads(logits))
+    run([Job(forward_rows, logits.dtype, (nll, logits, targets, top, total))], threads_worth(16 * logits.size))
     return nll, Saved(logits, targets, top, total)
 
 
 def backward(saved, scale):
     """scale (N,), the gradient of each row's nll -> dlogits (N, V)."""
     dlogits = empty(saved.logits.shape, saved.logits.dtype)
-    run([Job(backward_rows, dlogits.dtype, (dlogits, *saved, scale))], _threads(dlogits))
+    run([Job(backward_rows, dlogits.dtype, (dlogits, *saved, scale))], threads_worth(16 * dlogits.size))
     return dlogits

@@ -3,9 +3,7 @@
 import numpy as np
 from minirnn.kernels.jit import kernel
 from minirnn.kernels.memory import empty
-from minirnn.kernels.threads import Job, meet, run, split, thread_count
-
-ELEMENTS_WORTH_A_THREAD = 1 << 15  # below, a launch costs more than it saves
+from minirnn.kernels.threads import Job, meet, run, split, threads_worth
 
 
 @kernel(dtable="V D", ids="int N", dy="N D")
@@ -26,6 +24,6 @@ def add_rows(tid, nth, arrivals, dtable, ids, dy):
 def gradient(ids, dy, rows):
     """ids (N,), dy (N, D) -> (rows, D)."""
     dtable = empty((rows, dy.shape[1]), dy.dtype)
-    nth = thread_count() if dtable.size + dy.size > ELEMENTS_WORTH_A_THREAD else 1
-    run([Job(add_rows, dy.dtype, (dtable, np.require(ids, np.int64, "CAW"), dy))], nth)
+    args = dtable, np.require(ids, np.int64, "CAW"), dy
+    run([Job(add_rows, dy.dtype, args)], threads_worth(dtable.size + dy.size))  # mostly memory, filled with zeros
     return dtable

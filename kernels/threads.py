@@ -202,6 +202,11 @@ def worth_a_launch(multiply_adds):
     return multiply_adds > OPERATIONS_WORTH_A_LAUNCH
 
 
+def threads_worth(multiply_adds):
+    """Threads for work that can be cut anywhere; an element that is read, computed with and written counts for 16."""
+    return thread_count() if worth_a_launch(multiply_adds) else 1
+
+
 def threads_for(rows, multiply_adds):
     """Threads for a sequence of a batch of ``rows``: two rows each at least, one thread below four or for little
     work."""

@@ -6,9 +6,7 @@ Every new array comes from the pool of ``memory``, so that a training step touch
 import numpy as np
 from minirnn.kernels.jit import kernel
 from minirnn.kernels.memory import empty_like
-from minirnn.kernels.threads import Job, meet, run, split, thread_count
-
-ELEMENTS_WORTH_A_THREAD = 1 << 15  # below, a launch costs more than it saves
+from minirnn.kernels.threads import Job, meet, run, split, threads_worth
 
 
 @kernel(out="N", p="N", g="N", rate="1")
@@ -96,8 +94,7 @@ def add_row_part(tid, nth, arrivals, y, row):
 
 def run_over(kernel, y, *others):
     """Run a kernel over y and arrays of its dtype, on as many threads as y's size is worth."""
-    nth = thread_count() if y.size > ELEMENTS_WORTH_A_THREAD else 1
-    run([Job(kernel, y.dtype, (y, *others))], nth)
+    run([Job(kernel, y.dtype, (y, *others))], threads_worth(16 * y.size))
     return y
 
 

@@ -44,3 +44,11 @@ def config(tmp_path_factory):
         optimizer="adam", lr=0.02, clip=5.0, schedule="plateau", rate=0.25, forward_dropout=(0.1, 0.2),
         kernels="explicit", init=0.1, log_every=5, checkpoint_every=7, seed=3,
     )  # fmt: skip
+
+
+@pytest.fixture
+def small_work_is_shared_out_too(monkeypatch):
+    """Kernels use all the threads they may, however little there is to do."""
+    from minirnn.kernels import threads
+
+    monkeypatch.setattr(threads, "OPERATIONS_WORTH_A_LAUNCH", 0)

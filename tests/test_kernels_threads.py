@@ -26,11 +26,7 @@ def layer_gradients(seed=0, dtype=np.float64, T=T, B=B, D=D, H=H):
     return [h, c, *kernels.lstm_backward(saved, draw(T, B, H))]
 
 
-@pytest.fixture(autouse=True)
-def small_work_is_shared_out_too(monkeypatch):
-    from minirnn.kernels import threads
-
-    monkeypatch.setattr(threads, "OPERATIONS_WORTH_A_LAUNCH", 0)
+pytestmark = pytest.mark.usefixtures("small_work_is_shared_out_too")
 
 
 def same(one, other):

@@ -96,6 +96,7 @@ def test_nan_and_infinity_stay_visible(dtype):
         assert np.isnan(new[3]) and not np.isfinite(new[35]) and np.isfinite(np.delete(new, [3, 35])).all()
 
 
+@pytest.mark.usefixtures("small_work_is_shared_out_too")
 def test_two_threads_give_the_bits_of_one(monkeypatch):
     rng = np.random.default_rng(0)
     p, g, m, v = (rng.standard_normal(100_003).astype(np.float32) for _ in range(4))

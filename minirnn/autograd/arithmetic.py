@@ -75,11 +75,7 @@ def _divide_vjp(dz, x, y):
 def negative(x):
     """-x."""
     x = lift(x)
-    return record("negative", -x.value, (x,), _negative_vjp, True)
-
-
-def _negative_vjp(dy, x):
-    return (negative(dy),)
+    return record("negative", -x.value, (x,), lambda dy: (negative(dy),))
 
 
 def power(x, y):
@@ -88,9 +84,8 @@ def power(x, y):
 
     def vjp(dz):
         dx = sum_to(dz * y * power(x, y - 1), x.shape) if x.requires_grad else None
-        if not y.requires_grad:
-            return dx, None
-        return dx, sum_to(dz * power(x, y) * log(where(x.value == 0, 1.0, x)), y.shape)
+        slope = power(x, y) * log(where(x.value == 0, 1.0, x)) if y.requires_grad else None
+        return dx, None if slope is None else sum_to(dz * slope, y.shape)
 
     return record("power", x.value**y.value, (x, y), vjp)
 

@@ -7,6 +7,7 @@ from minirnn.array import scatter_add, xp_of
 from minirnn.autograd.compiled import BY_MEMORY, wanted
 from minirnn.autograd.tape import Tensor, lift, record
 from minirnn.errors import DtypeError, InputError, must_be
+from minirnn.kernels import memory
 
 
 def _plain(index):
@@ -67,4 +68,5 @@ def embedding(weight, ids):
     if ids.size and (ids.min() < 0 or ids.max() >= weight.shape[0]):
         what, got = f"in [0, V) = [0, {weight.shape[0]})", f"{int(ids.min())}..{int(ids.max())}"
         raise InputError(must_be("embedding", "ids", what, got))
-    return record("embedding", weight.value[ids], (weight,), lambda dy: (scatter(dy, ids, weight.shape),))
+    value = memory.take(weight.value, ids) if type(weight.value) is np.ndarray else weight.value[ids]
+    return record("embedding", value, (weight,), lambda dy: (scatter(dy, ids, weight.shape),))

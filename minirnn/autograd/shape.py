@@ -45,8 +45,7 @@ def concatenate(parts, axis=0):
     if not parts:
         raise InputError(must_be("concatenate", "parts", "at least one tensor", "none"))
     value = xp_of(*(p.value for p in parts)).concatenate([p.value for p in parts], axis=axis)
-    sizes = [p.shape[axis] for p in parts]
-    return record("concatenate", value, parts, lambda dy: split(dy, sizes, axis))
+    return record("concatenate", value, parts, lambda dy: split(dy, [p.shape[axis] for p in parts], axis))
 
 
 def stack(parts, axis=0):
