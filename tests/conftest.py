@@ -1,11 +1,12 @@
 """One pool of threads for all tests, fixtures shared by the tests of training, and the mutation score."""
 
 import os
+import signal
 
 import pytest
 
 from minirnn.threads import use_threads
-from minirnn.train import LanguageModelConfig
+from minirnn.train import LanguageModelConfig, execute
 
 # two pools of threads on two processors wait for each other; so do two test processes of two threads each
 use_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else None)
@@ -52,3 +53,22 @@ def small_work_is_shared_out_too(monkeypatch):
     from minirnn.kernels import threads
 
     monkeypatch.setattr(threads, "OPERATIONS_WORTH_A_LAUNCH", 0)
+
+
+@pytest.fixture
+def stop_at_look(monkeypatch):
+    """stop_at_look(n): from now on training is asked to stop when it looks for the n-th time, whichever run that is."""
+
+    def install(looks, number=signal.SIGTERM):
+        class Stop(execute.StopRequest):
+            looked = 0
+
+            def __bool__(self):
+                Stop.looked += 1
+                if Stop.looked == looks:
+                    self.number = number
+                return super().__bool__()
+
+        monkeypatch.setattr(execute, "StopRequest", Stop)
+
+    return install

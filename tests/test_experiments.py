@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +15,6 @@ from minirnn.errors import InputError
 from minirnn.experiments import EXPERIMENTS, command, find, kinds, table, temporal_order, word_lm
 from minirnn.experiments.experiment import Claim, Column, Experiment, Results, Row, Scale
 from minirnn.experiments.grid import jobs_of, run_jobs
-from minirnn.train import execute
 from minirnn.train.config import LanguageModelConfig
 from minirnn.train.loop import Diverged
 from minirnn.train.run_folder import RunFolder
@@ -121,7 +119,7 @@ def test_a_measurement_that_does_not_exist_is_a_dash():
     assert shown.splitlines()[3].split() == ["a", "10.0", "-", "1", "of", "3"]
 
 
-def test_finished_runs_are_reused_and_interrupted_ones_go_on(tmp_path, monkeypatch):
+def test_finished_runs_are_reused_and_interrupted_ones_go_on(tmp_path, monkeypatch, stop_at_look):
     jobs = jobs_of(TOY, "smoke", TOY.rows, 2, tmp_path)
     assert run_jobs(jobs, quiet=True) == 0
     whole = [job.result()["parameters_sha256"] for job in jobs]
@@ -130,16 +128,7 @@ def test_finished_runs_are_reused_and_interrupted_ones_go_on(tmp_path, monkeypat
     monkeypatch.undo()
     again = jobs_of(TOY, "smoke", TOY.rows, 2, tmp_path / "again")
 
-    class Stop(execute.StopRequest):
-        looked = 0
-
-        def __bool__(self):
-            Stop.looked += 1
-            if Stop.looked == 70:  # in the second run
-                self.number = signal.SIGTERM
-            return super().__bool__()
-
-    monkeypatch.setattr(execute, "StopRequest", Stop)
+    stop_at_look(70)  # in the second run
     assert run_jobs(again, quiet=True) == 143
     assert [job.result() is not None for job in again] == [True, False, False, False]
     monkeypatch.undo()

@@ -17,10 +17,9 @@ from minirnn.inspect.page import page
 from minirnn.inspect.run import inspect_run, look
 from minirnn.models.word_lm import LanguageModel
 from minirnn.nn.layers import draw_mask
-from minirnn.train import execute, load_model, resume_run, train_language_model
+from minirnn.train import load_model, resume_run, train_language_model
 from minirnn.train.checkpoint import checkpoints, snapshot_steps
 from minirnn.train.language_model import LanguageModelTask, load_corpus
-from minirnn.train.signals import StopRequest
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +69,10 @@ def test_snapshots_stay_and_change_nothing(config, kept, run, tmp_path):
 
 
 @pytest.mark.parametrize("updates", [1, 20])
-def test_an_interrupted_run_ends_as_the_whole_one_with_the_same_snapshots(updates, kept, run, tmp_path, monkeypatch):
-    class Stop(StopRequest):
-        left = updates
-
-        def __bool__(self):
-            self.left -= 1
-            self.number = 2 if self.left < 0 else 0
-            return self.left < 0
-
-    monkeypatch.setattr(execute, "StopRequest", Stop)
+def test_an_interrupted_run_ends_as_the_whole_one_with_the_same_snapshots(
+    updates, kept, run, tmp_path, monkeypatch, stop_at_look
+):
+    stop_at_look(updates + 1)
     assert train_language_model(kept, tmp_path, "cut", quiet=True).result is None
     monkeypatch.undo()
     again, whole = resume_run(tmp_path / "cut", quiet=True).result, json.loads((run / "result.json").read_text())

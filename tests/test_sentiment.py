@@ -11,7 +11,7 @@ from minirnn.data.labelled_texts import CLASSES, LabelledTexts, part_of
 from minirnn.errors import InputError
 from minirnn.experiments import find
 from minirnn.models.sequence_classifier import SequenceClassifier, TextClassifier
-from minirnn.train import execute, sentiment
+from minirnn.train import sentiment
 from minirnn.train.execute import train_or_resume
 from minirnn.train.sentiment import SentimentConfig, SentimentTask, batch_places, make_task, pad, word_table
 
@@ -143,16 +143,8 @@ def test_pretraining_is_never_the_best_and_does_not_advance_the_schedule():
 
 
 @pytest.mark.parametrize("looks", [4, 9, 13, 19, 20, 22])  # in the first phase, at the switch, in the second, at ends
-def test_an_interrupted_run_ends_as_the_uninterrupted_one(looks, tmp_path, monkeypatch, whole):
-    class Stop(execute.StopRequest):
-        looked = 0
-
-        def __bool__(self):
-            Stop.looked += 1
-            self.number = 15 if Stop.looked == looks else self.number
-            return super().__bool__()
-
-    monkeypatch.setattr(execute, "StopRequest", Stop)
+def test_an_interrupted_run_ends_as_the_uninterrupted_one(looks, tmp_path, monkeypatch, stop_at_look, whole):
+    stop_at_look(looks)
     cut = train_or_resume(tmp_path / "cut", "sentiment", CONFIG, lambda: SentimentTask(CONFIG, TEXTS), quiet=True)
     assert cut.status == 143 and cut.result is None
     monkeypatch.undo()

@@ -9,7 +9,6 @@ from minirnn import Tensor, grad, nn
 from minirnn.errors import InputError
 from minirnn.experiments import memory
 from minirnn.models.sequence_classifier import SequenceClassifier
-from minirnn.train import execute
 from minirnn.train.execute import train_or_resume
 from minirnn.train.temporal_order import RECENT, TemporalOrderConfig, TemporalOrderTask, make_task
 
@@ -78,18 +77,10 @@ def test_it_is_solved_when_fifty_batches_in_a_row_are():
     assert task.solved == 2 * RECENT and task.finished(1, None)
 
 
-def test_an_interrupted_run_ends_as_the_uninterrupted_one(tmp_path, monkeypatch):
+def test_an_interrupted_run_ends_as_the_uninterrupted_one(tmp_path, monkeypatch, stop_at_look):
     whole = train_or_resume(tmp_path / "whole", "temporal-order", CONFIG, lambda: make_task(CONFIG), quiet=True)
 
-    class Stop(execute.StopRequest):
-        looked = 0
-
-        def __bool__(self):
-            Stop.looked += 1
-            self.number = 15 if Stop.looked == 12 else self.number
-            return super().__bool__()
-
-    monkeypatch.setattr(execute, "StopRequest", Stop)
+    stop_at_look(12)
     cut = train_or_resume(tmp_path / "cut", "temporal-order", CONFIG, lambda: make_task(CONFIG), quiet=True)
     assert cut.status == 143 and cut.result is None
     monkeypatch.undo()

@@ -15,11 +15,10 @@ import pytest
 
 from minirnn.errors import InputError
 from minirnn.files import Lock
-from minirnn.train import execute, load_model, loop, resume_run, train_language_model
+from minirnn.train import load_model, loop, resume_run, train_language_model
 from minirnn.train.checkpoint import checkpoints
 from minirnn.train.language_model import LanguageModelTask, load_corpus
 from minirnn.train.run_folder import RunFolder
-from minirnn.train.signals import StopRequest
 
 
 def metrics_of(path):
@@ -31,20 +30,6 @@ def metrics_of(path):
 def same_result(one, other):
     clock = ("seconds", "tokens_per_second")
     return {k: v for k, v in one.items() if k not in clock} == {k: v for k, v in other.items() if k not in clock}
-
-
-def stop_after(monkeypatch, updates):
-    """A StopRequest that becomes true after so many updates of this process."""
-
-    class Stop(StopRequest):
-        left = updates
-
-        def __bool__(self):
-            self.left -= 1
-            self.number = signal.SIGINT if self.left < 0 else 0
-            return self.left < 0
-
-    monkeypatch.setattr(execute, "StopRequest", Stop)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +46,10 @@ def test_equal_seeds_give_equal_runs_and_others_do_not(config, whole, tmp_path):
 
 
 @pytest.mark.parametrize("updates", [0, 1, 6, 7, 8, 20, 61])
-def test_interrupted_anywhere_and_resumed_is_the_uninterrupted_run(updates, config, whole, tmp_path, monkeypatch):
-    stop_after(monkeypatch, updates)
+def test_interrupted_anywhere_and_resumed_is_the_uninterrupted_run(
+    updates, config, whole, tmp_path, monkeypatch, stop_at_look
+):
+    stop_at_look(updates + 1, signal.SIGINT)
     stopped = train_language_model(config, tmp_path, "cut", quiet=True)
     assert (stopped.status, stopped.result) == (130, None)
     monkeypatch.undo()
@@ -81,22 +68,22 @@ def test_interrupted_anywhere_and_resumed_is_the_uninterrupted_run(updates, conf
         {"kernels": "fused", "rate": 0.5, "scheme": "gal"},
     ],
 )
-def test_resumption_is_exact_for_every_kind_of_state(change, config, tmp_path, monkeypatch):
+def test_resumption_is_exact_for_every_kind_of_state(change, config, tmp_path, monkeypatch, stop_at_look):
     config = replace(config, **change)
     whole = train_language_model(config, tmp_path, "whole", quiet=True)
-    stop_after(monkeypatch, 33)
+    stop_at_look(34, signal.SIGINT)
     train_language_model(config, tmp_path, "cut", quiet=True)
     monkeypatch.undo()
     assert same_result(resume_run(tmp_path / "cut", quiet=True).result, whole.result)
 
 
 @pytest.mark.parametrize("schedule, updates", [("plateau", 60), ("plateau", 115), ("epoch-decay", 250)])
-def test_schedules_remember_earlier_epochs(schedule, updates, config, tmp_path, monkeypatch):
+def test_schedules_remember_earlier_epochs(schedule, updates, config, tmp_path, monkeypatch, stop_at_look):
     config = replace(config, schedule=schedule, epochs=12 if schedule == "epoch-decay" else 8, batch=16, lr=0.5)
     whole = train_language_model(config, tmp_path, "whole", quiet=True)
     lrs = [line["lr"] for line in metrics_of(whole.path) if line["kind"] == "epoch"]
     assert len(set(lrs)) > 1  # the schedule did something
-    stop_after(monkeypatch, updates)
+    stop_at_look(updates + 1, signal.SIGINT)
     assert train_language_model(config, tmp_path, "cut", quiet=True).status == 130
     monkeypatch.undo()
     resumed = resume_run(tmp_path / "cut", quiet=True)
@@ -168,12 +155,12 @@ def test_signals_checkpoint_and_say_how_to_go_on(number, status, config, tmp_pat
     assert continued.step > 0 and "resuming at update" in said.getvalue()
 
 
-def test_damaged_checkpoints_fall_back_to_the_one_before_and_say_so(config, whole, tmp_path, monkeypatch):
+def test_damaged_checkpoints_fall_back_to_the_one_before_and_say_so(config, whole, tmp_path, monkeypatch, stop_at_look):
     other = train_language_model(replace(config, seed=9), tmp_path, "other", quiet=True)
     for number, harm in enumerate(("cut", "foreign", "empty")):
-        with monkeypatch.context() as patch:
-            stop_after(patch, 25)
-            cut = train_language_model(config, tmp_path, f"cut-{number}", quiet=True).path
+        stop_at_look(26, signal.SIGINT)
+        cut = train_language_model(config, tmp_path, f"cut-{number}", quiet=True).path
+        monkeypatch.undo()
         newest = checkpoints(cut / "checkpoints")[0]
         arrays, state = (cut / "checkpoints" / f"{newest}{suffix}" for suffix in (".safetensors", ".json"))
         if harm == "cut":
@@ -197,8 +184,8 @@ def test_folders_made_at_once_get_different_numbers(config, tmp_path, monkeypatc
     assert RunFolder.create_numbered(tmp_path, "a", {}).path.name == "a-2"
 
 
-def test_no_usable_checkpoint_is_an_error_with_every_reason(config, tmp_path, monkeypatch):
-    stop_after(monkeypatch, 25)
+def test_no_usable_checkpoint_is_an_error_with_every_reason(config, tmp_path, monkeypatch, stop_at_look):
+    stop_at_look(26, signal.SIGINT)
     cut = train_language_model(config, tmp_path, "cut", quiet=True).path
     monkeypatch.undo()
     for path in (cut / "checkpoints").glob("*.safetensors"):
@@ -217,8 +204,8 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(config, whole, tm
     assert same_result(resume_run(early, quiet=True).result, whole.result)
 
 
-def test_two_runs_in_one_folder_are_refused(config, tmp_path, monkeypatch):
-    stop_after(monkeypatch, 5)
+def test_two_runs_in_one_folder_are_refused(config, tmp_path, monkeypatch, stop_at_look):
+    stop_at_look(6, signal.SIGINT)
     train_language_model(config, tmp_path, "run", quiet=True)
     with pytest.raises(InputError, match="name must be a new name.*minirnn train --resume .*run"):
         train_language_model(config, tmp_path, "run", quiet=True)
@@ -247,10 +234,10 @@ def test_full_disk_names_the_file_and_loses_nothing(failing, config, whole, tmp_
     assert same_result(resume_run(tmp_path / "full", quiet=True).result, whole.result)
 
 
-def test_resuming_on_other_data_is_refused_and_moved_text_is_found(config, tmp_path, monkeypatch):
+def test_resuming_on_other_data_is_refused_and_moved_text_is_found(config, tmp_path, monkeypatch, stop_at_look):
     text, first, moved = Path(config.text).read_text(), tmp_path / "own.txt", tmp_path / "moved.txt"
     first.write_text(text)
-    stop_after(monkeypatch, 5)
+    stop_at_look(6, signal.SIGINT)
     cut = train_language_model(replace(config, text=str(first)), tmp_path, "cut", quiet=True).path
     monkeypatch.undo()
     os.rename(first, moved)
@@ -263,8 +250,8 @@ def test_resuming_on_other_data_is_refused_and_moved_text_is_found(config, tmp_p
     assert resume_run(cut, text=moved, quiet=True).status == 0
 
 
-def test_a_changed_environment_is_said(config, tmp_path, monkeypatch):
-    stop_after(monkeypatch, 5)
+def test_a_changed_environment_is_said(config, tmp_path, monkeypatch, stop_at_look):
+    stop_at_look(6, signal.SIGINT)
     cut = train_language_model(config, tmp_path, "cut", quiet=True).path
     monkeypatch.undo()
     stored = json.loads((cut / "environment.json").read_text())

@@ -5,13 +5,13 @@ import difflib
 import numpy as np
 
 from minirnn.array import stream
-from minirnn.cells import GRU, LSTM, RNN, Masks
+from minirnn.cells import GRU, LSTM, RNN
 from minirnn.errors import InputError, must_be
 from minirnn.inspect.inspection import Frame, Inspection
 from minirnn.inspect.measure import microscope
 from minirnn.nn.init import gate_biases
 from minirnn.nn.recurrent import initial_weights
-from minirnn.nn.recurrent_dropout import RecurrentDropout
+from minirnn.nn.recurrent_dropout import RecurrentDropout, for_cell
 
 CELLS = {
     "rnn": RNN(),
@@ -102,6 +102,4 @@ def _masks(cell, dropout, seed, x):
     """Masks as a recurrent layer in training draws them."""
     T, B, H = x.shape
     masks = dropout.masks(stream(seed, "inspect masks"), T, B, H, x, training=True)
-    if cell.name == "rnn" and masks.ours is not None:  # as in a layer, thesis (3.3.4)
-        return Masks(gal=masks.ours)
-    return masks
+    return for_cell(cell, masks)

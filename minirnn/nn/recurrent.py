@@ -13,7 +13,7 @@ from minirnn.nn import init
 from minirnn.nn.layers import check_rate, check_rng, check_size, draw_mask
 from minirnn.nn.module import Module, parameter
 from minirnn.nn.recurrence import recurrence
-from minirnn.nn.recurrent_dropout import as_recurrent_dropout, zoneout_masks, zoneout_rates
+from minirnn.nn.recurrent_dropout import as_recurrent_dropout, for_cell, zoneout_masks, zoneout_rates
 
 
 def initial_weights(cell, inputs, hidden, bias, rng, dtype):
@@ -144,8 +144,7 @@ class Recurrent(Module):
         masks, options = Masks(), (*x.shape[:2], self.hidden_size, x.value, self.training)
         if self.recurrent_dropout is not None:
             masks = self.recurrent_dropout.masks(generator("recurrent", self.recurrent_dropout.rates()), *options)
-        if self.cell.name == "rnn" and masks.ours is not None:  # the RNN has no update: it falls back to thesis (3.3.4)
-            masks = masks._replace(ours=None, gal=masks.ours if masks.gal is None else masks.gal * masks.ours)
+            masks = for_cell(self.cell, masks)
         return masks._replace(**zoneout_masks(self.zoneout, generator("zoneout", self.zoneout), *options))
 
     def _between(self, x, layer, rng):

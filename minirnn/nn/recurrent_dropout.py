@@ -98,6 +98,13 @@ def zoneout_rates(where, cell, value):
     return {name: check_rate(f"{where}: zoneout", rate, cause) for name, rate in zip(names, given)}
 
 
+def for_cell(cell, masks):
+    """The masks as this cell takes them: an RNN has no update, so there "ours" falls back to thesis (3.3.4)."""
+    if cell.name != "rnn" or masks.ours is None:
+        return masks
+    return masks._replace(ours=None, gal=masks.ours if masks.gal is None else masks.gal * masks.ours)
+
+
 def zoneout_masks(rates, rng, steps, batch, hidden, like, training):
     """{mask: shares of the old state} for one call: 0 or 1, (T, B, H), or in evaluation the rates, 0-d. slides
 
