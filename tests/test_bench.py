@@ -281,10 +281,27 @@ def test_committed_results_agree_with_themselves(path):
             assert low <= ratio["median"] <= high and rival in row["sides"]
 
 
-def test_the_readme_shows_the_committed_results():
-    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "benchmarks" / "readme_table.py")
+def script_named(name):
+    """A script of benchmarks/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
+    return script
+
+
+@pytest.mark.parametrize("name", ["lstm_8_10_32_32", "gru_8_10_32_32", "rnn_8_10_32_32"])
+def test_the_profile_of_a_layer_accounts_for_all_of_its_products(name, monkeypatch):
+    script = script_named("where_time_goes")
+    monkeypatch.setattr(script, "SECONDS", 0)
+    workload = catalogue(grid=True)[name]
+    found = script.profile(workload, peak=1.0)
+    assert sum(job["gflops"] * job["ms"] * 1e6 for job in found["jobs"]) == pytest.approx(workload.flops)
+    assert sum(job["ms"] for job in found["jobs"]) == pytest.approx(found["ms"])
+    assert {job["pass"] for job in found["jobs"]} == {"forward", "backward"}
+
+
+def test_the_readme_shows_the_committed_results():
+    script = script_named("readme_table")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = text.split(script.MARKS[0])[1].split(script.MARKS[1])[0]
     assert shown.strip() == script.table(script.RESULT).strip()
