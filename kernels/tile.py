@@ -30,7 +30,7 @@ VECTOR_BYTES = _vector_bytes()
 ROWS = 12 if VECTOR_BYTES == 64 else 6
 VECTORS = 2
 PANEL_BYTES = VECTORS * VECTOR_BYTES  # a tile is one panel wide
-AHEAD = 8  # rows of B fetched ahead: a panel is larger than the first-level cache
+AHEAD = 64  # rows of B fetched ahead, 8 KiB: panels come from the third-level cache where the weights are large
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
