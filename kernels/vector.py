@@ -178,9 +178,28 @@ def _vexp_below(x):
 
 @overload(vsigmoid)
 def _vsigmoid(x):
+    # within the clamp 2^n is a normal number; below it, what is left of 1 / (1 + e^-x) is less than that
     if x == types.float32:
-        return lambda x: f4(1) / (f4(1) + vexp(-x))
-    return lambda x: 1.0 / (1.0 + vexp(-x))
+
+        def sigmoid_4(x):
+            y = _clamp(-x, f4(-87), f4(88))
+            shifted = y * LOG2E_4 + ROUND_BIASED_4
+            n = shifted - ROUND_BIASED_4
+            r = (y - n * LN2_HIGH_4) - n * LN2_LOW_4
+            scale = _real_4(_bits_4(shifted) << MANTISSA_4)
+            return _where_below(x, f4(-88), f4(0), f4(1) / (scale * _expm1_4(r) + scale + f4(1)))
+
+        return sigmoid_4
+
+    def sigmoid_8(x):
+        y = _clamp(-x, -708.0, 709.0)
+        shifted = y * LOG2E_8 + ROUND_BIASED_8
+        n = shifted - ROUND_BIASED_8
+        r = (y - n * LN2_HIGH_8) - n * LN2_LOW_8
+        scale = _real_8(_bits_8(shifted) << MANTISSA_8)
+        return _where_below(x, -709.0, 0.0, 1.0 / (scale * _expm1_8(r) + scale + 1.0))
+
+    return sigmoid_8
 
 
 @overload(vtanh)
@@ -190,10 +209,10 @@ def _vtanh(x):
 
         def tanh_4(x):
             y = _clamp(x + x, f4(-20), f4(20))
-            shifted = y * LOG2E_4 + ROUND_4
-            n = shifted - ROUND_4
+            shifted = y * LOG2E_4 + ROUND_BIASED_4
+            n = shifted - ROUND_BIASED_4
             r = (y - n * LN2_HIGH_4) - n * LN2_LOW_4
-            scale = _real_4((_bits_4(shifted) - ROUND_BITS_4 + BIAS_4) << MANTISSA_4)
+            scale = _real_4(_bits_4(shifted) << MANTISSA_4)
             expm1 = scale * _expm1_4(r) + (scale - f4(1))
             return expm1 / (expm1 + f4(2))
 
@@ -201,10 +220,10 @@ def _vtanh(x):
 
     def tanh_8(x):
         y = _clamp(x + x, -40.0, 40.0)
-        shifted = y * LOG2E_8 + ROUND_8
-        n = shifted - ROUND_8
+        shifted = y * LOG2E_8 + ROUND_BIASED_8
+        n = shifted - ROUND_BIASED_8
         r = (y - n * LN2_HIGH_8) - n * LN2_LOW_8
-        scale = _real_8((_bits_8(shifted) - ROUND_BITS_8 + BIAS_8) << MANTISSA_8)
+        scale = _real_8(_bits_8(shifted) << MANTISSA_8)
         expm1 = scale * _expm1_8(r) + (scale - 1.0)
         return expm1 / (expm1 + 2.0)
 
