@@ -124,10 +124,17 @@ def test_padding_holds_the_state_and_longer_padding_changes_nothing(cell):
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-14 * np.abs(want).max())
 
 
+def misaligned(array):
+    """A copy that starts one byte after an element could."""
+    copy = np.empty(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 @every_cell
 @both_types
 def test_any_layout_of_the_inputs(cell, dtype):
-    """Transposed, strided, reversed, big-step, read-only and broadcast inputs give the bits of plain ones."""
+    """Transposed, strided, reversed, big-step, read-only and misaligned inputs give the bits of plain ones."""
     x, state0, weights, dy, dfinal = problem(cell, dtype)
     plain = fused(cell, x, state0, weights, dy, dfinal)
     fortran = [np.asfortranarray(a) for a in (x, *weights[:2], dy)]
@@ -137,8 +144,11 @@ def test_any_layout_of_the_inputs(cell, dtype):
     for b in biases:
         b.flags.writeable = False
     got = fused(cell, fortran[0], strided, [*fortran[1:3], *biases], fortran[3], reversed_)
-    for g, p in zip(got, plain):
+    x.flags.writeable = weights[1].flags.writeable = False
+    again = fused(cell, x, state0, [misaligned(weights[0]), *weights[1:]], misaligned(dy), dfinal)
+    for g, a, p in zip(got, again, plain):
         np.testing.assert_array_equal(g, p)
+        np.testing.assert_array_equal(a, p)
 
 
 @every_cell

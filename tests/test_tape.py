@@ -96,6 +96,14 @@ def test_adding_up_a_leafs_gradient_writes_into_nothing_else():
         np.testing.assert_array_equal(same, [1.0, -2.0])
 
 
+def test_a_leaf_used_three_times_has_all_of_its_second_derivative():
+    x = Tensor(np.array([2.0, -3.0]), True)
+    (dx,) = grad((x * x * x).sum(), x, create_graph=True)
+    np.testing.assert_allclose(dx.value, 3 * x.value**2)
+    (second,) = grad(dx.sum(), x)
+    np.testing.assert_allclose(second.value, 6 * x.value)
+
+
 def test_hooks_of_one_output_leave_the_others_alone():
     x = Tensor(np.arange(6.0), True)
     first, second = ops.split(x, 2)
