@@ -1,4 +1,4 @@
-"""Write the table of measured ratios into README.md, between its two marks, from benchmarks/results/float32.json.
+"""Write what was measured into README.md and benchmarks/README.md, between their marks, from benchmarks/results.
 
     python benchmarks/readme_table.py
 """
@@ -12,7 +12,8 @@ from minirnn.bench import report
 from minirnn.files import write_atomically
 
 ROOT = Path(__file__).parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "float32.json"
+RESULTS = ROOT / "benchmarks" / "results"
+RUNS = ("float32.json", "float32-run2.json", "float32-run3.json")
 DROPOUT = (
     "In rows with dropout minirnn draws and applies masks of recurrent dropout at every step; the rivals, which have "
     "no such dropout, do the work without it, and no-masks is minirnn without it."
@@ -20,9 +21,14 @@ DROPOUT = (
 MARKS = "<!-- measured: made by benchmarks/readme_table.py -->", "<!-- end of measured -->"
 
 
-def table(results):
-    """The text between the marks, for the path of a result of ``minirnn bench``."""
-    result = json.loads(results.read_text(encoding="utf-8"))
+def read(name):
+    """A committed result."""
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def table(names=RUNS):
+    """The text of the main README, from the results of several runs of ``minirnn bench``."""
+    result = report.over_runs([read(name) for name in names])
     about, settings = result["machine"], result["settings"]
     took = max(row["others_took"] or 0 for row in result["workloads"].values())
     lines = [
@@ -30,7 +36,8 @@ def table(results):
         f"{settings['dtype']}, {'one thread' if settings['threads'] == 1 else str(settings['threads']) + ' threads'} a "
         f"library{', processor time' if settings['clock'] == 'process' else ''}; "
         + ", ".join(f"{name} {about[name]}" for name in ("torch", "jax", "numpy", "numba") if name in about)
-        + ". A ratio is the rival's time over minirnn's: above 1 minirnn is faster. torch-m is PyTorch with glibc "
+        + f". Medians of {len(names)} separate runs, in brackets the least and the greatest run's ratio. A ratio is "
+        "the rival's time over minirnn's: above 1 minirnn is faster. torch-m is PyTorch with glibc "
         "told to keep freed memory. Layers (B, T, D, H) are forward and backward with every gradient, checked to agree "
         "before anything is timed."
         + (" " + DROPOUT if any("no-masks" in row["sides"] for row in result["workloads"].values()) else ""),
@@ -51,17 +58,58 @@ def table(results):
     return "\n".join(lines)
 
 
-def filled(readme):
-    """README.md's text with the table put between the marks."""
+def details():
+    """The text of benchmarks/README.md: layers of all sizes beside PyTorch, and where a layer's time goes."""
+    sizes, profile = read("grid.json"), read("where_time_goes.json")
+    settings, runs = sizes["settings"], report.over_runs([read(name) for name in RUNS])
+    lines = [
+        f"Times of PyTorch over minirnn's, {settings['dtype']}, {settings['threads']} threads, D = H, on "
+        f"{sizes['machine']['processor']}, {sizes['date']}:",
+        "",
+        report.grid(sizes),
+        "",
+        f"Jobs of a layer on one thread, whose peak is {profile['peak_gflops']:.0f} GF/s (NumPy's product of two large "
+        "matrices in the same run): the share of that peak which the whole layer, its recurrences and its products over all "
+        "steps at once reach. What is left up to 100 % is all that any other arrangement of the same work could "
+        "gain on this machine.",
+        "",
+        "| layer | ms | of peak | recurrence forward, backward | products |",
+        "|---|---|---|---|---|",
+    ]
+    for name, layer in profile["layers"].items():
+        share = {True: [], False: []}
+        for job in layer["jobs"]:
+            if job["gflops"]:
+                share["recur" in job["job"]].append(f"{100 * job['fraction_of_peak']:.0f} %")
+        lines.append(
+            f"| {report.words(name)} | {layer['ms']:.3g} | {100 * layer['fraction_of_peak']:.0f} % | "
+            f"{', '.join(share[True])} | {', '.join(share[False])} |"
+        )
+    lines += [
+        "",
+        "The same share on two threads, for each library (medians of the runs in the main README): a ratio cannot "
+        "exceed 100 % over the rival's share.",
+        "",
+        "| work | minirnn | torch | torch-m |",
+        "|---|---|---|---|",
+    ]
+    for name, row in runs["workloads"].items():
+        if "fraction_of_peak" in row and "dropout" not in name:
+            shares = (f"{100 * row['fraction_of_peak'][side]:.0f} %" for side in ("minirnn", "torch", "torch-m"))
+            lines.append(f"| {report.words(name)} | {' | '.join(shares)} |")
+    return "\n".join(lines)
+
+
+def filled(readme, text):
+    """A README with ``text`` put between the marks."""
     start, end = MARKS
     between = re.compile(f"{re.escape(start)}.*{re.escape(end)}", re.DOTALL)
-    return between.sub(lambda _: f"{start}\n{table(RESULT)}\n{end}", readme)
+    return between.sub(lambda _: f"{start}\n{text}\n{end}", readme)
 
 
 def main():
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    write_atomically(path, filled(text).encode())
+    for path, text in ((ROOT / "README.md", table()), (ROOT / "benchmarks" / "README.md", details())):
+        write_atomically(path, filled(path.read_text(encoding="utf-8"), text).encode())
     return 0
 
 

@@ -5,6 +5,8 @@ where a kernel reads what another thread wrote, a barrier stands between. Numba'
 ``workqueue`` ends the process when two Python threads call it at once, the others need a library on the system.
 """
 
+import contextlib
+import ctypes
 import os
 import threading
 from typing import NamedTuple
@@ -113,17 +115,24 @@ MEET = None  # in a list of jobs: no thread starts the next job before all have 
 NO_MEETING = np.zeros(0, np.int64)
 
 
+# which processor a thread is on, where the system can also keep threads off one (Linux)
+_processor = getattr(ctypes.PyDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
+
+
 class Team:
     """Sleeping helper threads, one per extra processor. ``run`` gives them work and does the first share itself."""
 
     def __init__(self, size):
         self.size, self.steps, self.arrivals, self.errors = size, None, NO_MEETING, []
+        self.helpers, self.kept_off = [], None
         self.go = [threading.Lock() for _ in range(size - 1)]
         self.done = [threading.Lock() for _ in range(size - 1)]
         for i in range(size - 1):
             self.go[i].acquire()
             self.done[i].acquire()
-            threading.Thread(target=self._help, args=(i,), name=f"minirnn-{i + 1}", daemon=True).start()
+            helper = threading.Thread(target=self._help, args=(i,), name=f"minirnn-{i + 1}", daemon=True)
+            helper.start()
+            self.helpers.append(helper)
 
     def _help(self, i):
         while True:
@@ -140,9 +149,21 @@ class Team:
             self.errors.append(error)
             self.arrivals[GIVEN_UP:] = 1
 
+    def _keep_off(self, processor):
+        """Keep the helpers off the caller's processor: the system likes to wake them there, and then both take turns
+        for milliseconds until it moves one."""
+        if processor != self.kept_off:
+            self.kept_off = processor
+            others = os.sched_getaffinity(0) - {processor}
+            for helper in self.helpers if others else ():
+                with contextlib.suppress(OSError):  # a sandbox that forbids it: only slower
+                    os.sched_setaffinity(helper.native_id, others)
+
     def run(self, nth, steps, arrivals=NO_MEETING):
         """Call function(tid, nth, *args) for every (function, args) on nth threads, this one being the first."""
         self.errors, self.steps, self.arrivals = [], (nth, steps), arrivals
+        if _processor is not None:
+            self._keep_off(_processor())
         for lock in self.go[: nth - 1]:
             lock.release()
         try:

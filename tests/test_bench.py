@@ -302,7 +302,18 @@ def test_the_profile_of_a_layer_accounts_for_all_of_its_products(name, monkeypat
 
 def test_the_readme_shows_the_committed_results():
     script = script_named("readme_table")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = text.split(script.MARKS[0])[1].split(script.MARKS[1])[0]
-    assert shown.strip() == script.table(script.RESULT).strip()
-    assert re.search(r"Measured \d{4}-\d\d-\d\d", shown)
+    for path, made in (("README.md", script.table()), ("benchmarks/README.md", script.details())):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        shown = text.split(script.MARKS[0])[1].split(script.MARKS[1])[0]
+        assert shown.strip() == made.strip()
+    assert re.search(r"Measured \d{4}-\d\d-\d\d", script.table())
+
+
+def test_several_runs_are_shown_by_their_medians():
+    rows = [{"sides": {"minirnn": {"median": ms}, "torch": {"median": 9.0}}, "ratios": {"torch": {"median": 9 / ms}},
+             "others_took": took, "unit": "ms"} for ms, took in ((3.0, 0.0), (9.0, None), (4.5, 0.2))]  # fmt: skip
+    merged = report.over_runs([{"workloads": {"word-lm": row}} for row in rows])
+    row = merged["workloads"]["word-lm"]
+    assert row["sides"]["minirnn"]["median"] == 4.5 and row["others_took"] == 0.2
+    assert row["ratios"]["torch"] == {"median": 2.0, "runs": [1.0, 2.0, 3.0]}
+    assert "| 4.5 ms | 2.00 (1.00 - 3.00) |" in report.markdown(merged)

@@ -174,6 +174,28 @@ def test_an_error_on_a_helper_thread_reaches_the_caller():
         Team(2).run(2, [(fails, ())])
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system keeps no thread off a processor")
+def test_helpers_keep_off_the_callers_processor(monkeypatch):
+    from minirnn.kernels import threads
+
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("one processor")
+    team = threads.Team(2)
+    for processor in sorted(allowed)[:2] * 2:
+        monkeypatch.setattr(threads, "_processor", lambda here=processor: here)
+        team.run(2, [(lambda tid, nth: None, ())])
+        assert os.sched_getaffinity(team.helpers[0].native_id) == allowed - {processor}
+    assert os.sched_getaffinity(0) == allowed
+
+    def forbidden(*args):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden)
+    monkeypatch.setattr(threads, "_processor", lambda: min(allowed))
+    team.run(2, [(lambda tid, nth: None, ())])
+
+
 def test_memory_is_used_again_only_when_nobody_holds_it():
     from minirnn.kernels import memory
 

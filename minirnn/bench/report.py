@@ -90,6 +90,36 @@ def startup_lines(figures):
     return [f"{words[key]}: {value['median']:.2f} s" for key, value in figures.items()]
 
 
+def over_runs(reports):
+    """Several reports of the same workloads as one: medians over the runs, and each run's ratios as ``runs``."""
+    merged = {**reports[0], "workloads": {}}
+    for name, first in reports[0]["workloads"].items():
+        rows = [report["workloads"][name] for report in reports]
+        ratios = {side: sorted(row["ratios"][side]["median"] for row in rows) for side in first["ratios"]}
+        row = merged["workloads"][name] = {
+            **first,
+            "sides": {side: {"median": statistics.median(r["sides"][side]["median"] for r in rows)}
+                      for side in first["sides"]},
+            "ratios": {side: {"median": statistics.median(values), "runs": values} for side, values in ratios.items()},
+            "others_took": max((r["others_took"] or 0 for r in rows), default=0),
+        }  # fmt: skip
+        if "fraction_of_peak" in first:
+            sides = {side: statistics.median(r["fraction_of_peak"][side] for r in rows) for side in first["sides"]}
+            row["fraction_of_peak"] = sides
+    if "start_up" in reports[0]:
+        merged["start_up"] = {
+            key: {"median": statistics.median(report["start_up"][key]["median"] for report in reports)}
+            for key in reports[0]["start_up"]
+        }
+    return merged
+
+
+def _ratio(ratio):
+    """ "1.10", or with several runs "1.10 (1.06 - 1.13)"."""
+    runs = ratio.get("runs", [])
+    return f"{ratio['median']:.2f}" + (f" ({runs[0]:.2f} - {runs[-1]:.2f})" if len(runs) > 1 else "")
+
+
 def markdown(report):
     """The table of ratios for a README: one row a workload, one column a rival; rows by workload in order."""
     compared = {side for result in report["workloads"].values() for side in result["ratios"]}
@@ -98,11 +128,28 @@ def markdown(report):
     lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
     for name, result in report["workloads"].items():
         unit = "us/op" if "operation" in result["unit"] else result["unit"]
-        ratios = [f"{result['ratios'][r]['median']:.2f}" if r in result["ratios"] else "" for r in rivals]
+        ratios = [_ratio(result["ratios"][r]) if r in result["ratios"] else "" for r in rivals]
         fraction = f"{100 * result['fraction_of_peak']['minirnn']:.0f} %" if "fraction_of_peak" in result else ""
         time = f"{result['sides']['minirnn']['median']:.3g} {unit}"
         lines.append("| " + " | ".join([words(name), time, *ratios, fraction]) + " |")
     return "\n".join(lines)
+
+
+def grid(report, rival="torch"):
+    """The ratios of recurrent layers of all sizes, one table a cell: a row for each B and T, a column for each H."""
+    found = {}
+    for name, result in report["workloads"].items():
+        cell, B, T, _, H = name.split("_")
+        found.setdefault(cell, {}).setdefault((int(B), int(T)), {})[int(H)] = result["ratios"][rival]["median"]
+    lines = []
+    for cell, rows in found.items():
+        widths = sorted({H for row in rows.values() for H in row})
+        lines += [f"| {cell.upper()}: B, T | " + " | ".join(f"H = {H}" for H in widths) + " |"]
+        lines += ["|---" * (len(widths) + 1) + "|"]
+        lines += [f"| {B}, {T} | " + " | ".join(f"{row[H]:.2f}" for H in widths) + " |"
+                  for (B, T), row in sorted(rows.items())]  # fmt: skip
+        lines += [""]
+    return "\n".join(lines).rstrip()
 
 
 def words(name):
