@@ -69,9 +69,9 @@ def details():
         report.grid(sizes),
         "",
         f"Jobs of a layer on one thread, whose peak is {profile['peak_gflops']:.0f} GF/s (NumPy's product of two large "
-        "matrices in the same run): the share of that peak which the whole layer, its recurrences and its products over "
-        "all steps reach. What is left up to 100 % is all that any other arrangement of the same work could "
-        "gain on this machine.",
+        "matrices in the same run): the share of that peak which the whole layer, its recurrences and its products "
+        "over all steps reach. What is left up to 100 % is all that any other arrangement of the same work could gain "
+        "on this machine.",
         "",
         "| layer | ms | of peak | recurrence forward, backward | products |",
         "|---|---|---|---|---|",
