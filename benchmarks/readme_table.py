@@ -82,7 +82,7 @@ def details():
             if job["gflops"]:
                 share["recur" in job["job"]].append(f"{100 * job['fraction_of_peak']:.0f} %")
         lines.append(
-            f"| {report.words(name)} | {layer['ms']:.3g} | {100 * layer['fraction_of_peak']:.0f} % | "
+            f"| {report.words(name)} | {layer['ms']:.{0 if layer['ms'] >= 100 else 1}f} | {100 * layer['fraction_of_peak']:.0f} % | "
             f"{', '.join(share[True])} | {', '.join(share[False])} |"
         )
     lines += [

@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 import numpy as np
 
-LIMIT = 1 << 28  # bytes kept; beyond it blocks of the size that was used longest ago go first
+LIMIT = 1 << 30  # bytes kept; beyond it blocks of the size that was used longest ago go first
 SMALL = 1 << 15  # smaller arrays come from numpy, whose allocator keeps small memory itself
 LINE = 64
 
