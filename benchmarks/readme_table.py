@@ -81,8 +81,9 @@ def details():
         for job in layer["jobs"]:
             if job["gflops"]:
                 share["recur" in job["job"]].append(f"{100 * job['fraction_of_peak']:.0f} %")
+        digits = 0 if layer["ms"] >= 100 else 1
         lines.append(
-            f"| {report.words(name)} | {layer['ms']:.{0 if layer['ms'] >= 100 else 1}f} | {100 * layer['fraction_of_peak']:.0f} % | "
+            f"| {report.words(name)} | {layer['ms']:.{digits}f} | {100 * layer['fraction_of_peak']:.0f} % | "
             f"{', '.join(share[True])} | {', '.join(share[False])} |"
         )
     lines += [
