@@ -60,11 +60,12 @@ def _take(size):
             _kept.move_to_end(size)
             for i in range(len(pairs) - 1, -1, -1):
                 if _unused(pairs, i) == _REFERENCES_WHEN_UNUSED:
-                    return pairs[i]
+                    block, start = pairs[i]
+                    return block, start  # a pair of its own, so that from here on the block counts as used
         block = np.empty(size, np.uint8)
-        taken = block, -block.ctypes.data % LINE
+        start = -block.ctypes.data % LINE
         if size <= LIMIT:
-            _kept.setdefault(size, []).append(taken)
+            _kept.setdefault(size, []).append((block, start))
             excess = sum(size * len(pairs) for size, pairs in _kept.items()) - LIMIT
             while excess > 0:  # an array in use keeps its memory, which then is not seen again here
                 oldest = next(iter(_kept))
@@ -72,7 +73,7 @@ def _take(size):
                 excess -= oldest
                 if not _kept[oldest]:
                     del _kept[oldest]
-        return taken
+        return block, start
 
 
 def release():

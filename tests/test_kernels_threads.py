@@ -218,6 +218,19 @@ def test_memory_is_used_again_only_when_nobody_holds_it():
     assert (other == 2).all() and (again == 3).all()
 
 
+def test_a_block_is_in_use_from_the_moment_it_is_handed_out():
+    """Another thread may ask before the first has made its array."""
+    from minirnn.kernels import memory
+
+    memory.release()
+    for _ in range(2):  # blocks made anew, then found
+        taken = [memory._take(1 << 16) for _ in range(3)]
+        assert len({id(block) for block, _ in taken}) == 3
+        del taken
+    assert len(memory.kept()) == 3
+    memory.release()
+
+
 def test_memory_kept_is_limited(monkeypatch):
     from minirnn.kernels import memory
 
