@@ -136,12 +136,6 @@ class Saved(NamedTuple):
     relu: int  # whether phi is relu
 
 
-def _shares_units(inputs):
-    """Whether threads take some of the units each instead of some of the rows; it knows neither masks nor padding."""
-    plain = not (inputs.lengths.size or any(mask.size for mask in inputs.masks()))
-    return plain and lstm_units.wanted(inputs)
-
-
 def forward(inputs, h, c, relu=0):
     """Run the layer over a sequence: fills h, c (T+1, B, H) after their first rows -> Saved. phi is tanh or relu."""
     T, B, D, H = inputs.sizes()
@@ -149,7 +143,7 @@ def forward(inputs, h, c, relu=0):
     gates = empty((T, B, 4, H), dtype)
     entering, bias = entering_states(h, inputs.gal), summed_biases(inputs, 4)
     packed = packed_like(inputs.weight_hh, 4 * H)
-    if _shares_units(inputs):
+    if lstm_units.wanted(inputs):
         nth, recurrence = thread_count(), Job(lstm_units.recur, dtype, (gates, bias, h, c, packed, relu))
     else:
         args = gates, bias, h, c, entering, packed, relu, *inputs.masks(), inputs.lengths
@@ -178,7 +172,7 @@ def backward(saved, dy, dh, dc, consume=False):
     da = gates if consume else empty_like(gates)
     packed = packed_like(inputs.weight_hh, H)
     args = gates, da, int(consume), saved.c, dy, dh, dc
-    if _shares_units(inputs):
+    if lstm_units.wanted(inputs):
         nth, recurrence = thread_count(), Job(lstm_units.recur_back, dtype, (*args, packed, saved.relu))
     else:
         args = *args, empty_like(dh), packed, saved.relu, *inputs.masks(), inputs.lengths

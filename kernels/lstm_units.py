@@ -9,15 +9,16 @@ from minirnn.kernels.jit import jit, kernel
 from minirnn.kernels.lstm_row import gates_of_row, gates_of_row_backward
 from minirnn.kernels.packed import MULTIPLY, ONE, RECURRENT_DEPTH, ZERO, multiply, width
 from minirnn.kernels.sequence import copy
-from minirnn.kernels.threads import meet, split, thread_count, worth_a_launch
+from minirnn.kernels.threads import meet, split, threads_worth
 from minirnn.kernels.tile import panel_width
 
 
 def wanted(inputs):
-    """Whether the units are to be shared out: few rows, whole panels of units, and work that is worth a meeting."""
+    """Whether the units are to be shared out: few rows, no mask or padding, whole panels of units, work worth it."""
     T, B, D, H = inputs.sizes()
-    shares = thread_count() > 1 and B < 4 and H >= 2 * width(inputs.x.dtype) and H % width(inputs.x.dtype) == 0
-    return shares and worth_a_launch(inputs.multiply_adds())
+    step = width(inputs.x.dtype)
+    plain = not (inputs.lengths.size or any(mask.size for mask in inputs.masks()))
+    return B < 4 and plain and H >= 2 * step and H % step == 0 and threads_worth(inputs.multiply_adds()) > 1
 
 
 @jit

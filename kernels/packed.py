@@ -11,7 +11,6 @@ from minirnn.kernels.jit import Routine, jit, kernel
 from minirnn.kernels.memory import empty
 from minirnn.kernels.threads import Job, meet, run, split, threads_worth
 from minirnn.kernels.tile import (
-    PANEL_BYTES,
     ROWS,
     VECTOR_BYTES,
     copy_panel,
@@ -34,7 +33,7 @@ ZERO, ONE = np.int64(0), np.int64(1)  # typed: a literal would have numba compil
 
 def width(dtype):
     """Columns of a panel."""
-    return PANEL_BYTES // np.dtype(dtype).itemsize
+    return panel_width(np.dtype(dtype))
 
 
 def packed_like(weight, columns):
@@ -46,7 +45,7 @@ def packed_like(weight, columns):
 @jit
 def pack_panels(target, at, source, start, row, column, depth, columns):
     """Pack B[k, n] = source[start + k * row + n * column], (depth, columns), into panels from target[at]."""
-    step = PANEL_BYTES // target.itemsize
+    step = panel_width(target)
     lanes = VECTOR_BYTES // target.itemsize
     for first in range(0, columns, step):
         wide = min(step, columns - first)
@@ -136,7 +135,7 @@ def pack(tid, nth, arrivals, packed, weight):
     meet(arrivals, nth)
     depth, columns = weight.shape
     row, column = weight.strides[0] // weight.itemsize, weight.strides[1] // weight.itemsize
-    first, last = split(columns, PANEL_BYTES // packed.itemsize, tid, nth)
+    first, last = split(columns, panel_width(packed), tid, nth)
     pack_panels(packed, first * depth, weight, first * column, row, column, depth, last - first)
 
 
@@ -149,7 +148,7 @@ def gemm(tid, nth, arrivals, c, a, b, add, work):
     size = c.itemsize
     c_row, a_row, a_col = c.strides[0] // size, a.strides[0] // size, a.strides[1] // size
     b_row, b_col = b.strides[0] // size, b.strides[1] // size
-    step = PANEL_BYTES // size
+    step = panel_width(c)
     rows_packed = a_col != 1
     # What both threads would have to pack is the cost of a split: A when columns are split, B when rows are.
     m0, m1, n0, n1 = ZERO, rows, ZERO, columns

@@ -77,8 +77,7 @@ def _activate_backward(da, h, dy, dh, nonlinearity):
     else:
         for j in range(h.size):
             da[j] = dh[j] + dy[j]
-    for j in range(h.size):
-        dh[j] = zero
+    clear(dh)
 
 
 @kernel(

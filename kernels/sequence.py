@@ -128,8 +128,7 @@ def mix(h, h_prev, z, n, thesis, moon, ours, zoneout_h, t, r):
     z weighs the candidate in the thesis, (1-z) h_prev + z n, and the old state on the slides.
     """
     H, moon, ours = h.size, mask_row(moon, t, r), mask_row(ours, t, r)
-    for j in range(H):
-        h[j] = n[j]
+    copy(h, n)
     for j in range(ours.size):  # thesis (3.3.10)
         h[j] *= ours[j]
     if thesis != 0:
@@ -156,8 +155,7 @@ def mix_backward(dh, dy, h_prev, z, n, dn, thesis, moon, ours, zoneout_h, t, r, 
     hold_backward(dh, held, mask_row(zoneout_h, t, r))
     for j in range(moon.size):  # from thesis (3.3.9)
         dh[j] *= moon[j]
-    for j in range(H):
-        dn[j] = n[j]
+    copy(dn, n)
     for j in range(ours.size):
         dn[j] *= ours[j]
     if thesis != 0:

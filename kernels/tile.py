@@ -150,7 +150,7 @@ def tile(c, c0, c_row, a, a0, a_row, a_col, b, b0, rows, depth, columns, add):
     C[m, n] is element c0 + m * c_row + n of c, A[m, k] element a0 + m * a_row + k * a_col of a, and B is a packed panel
     that starts at b0 of b, padded to its full width. Fills C, adding to it when ``add`` is not 0. depth >= 1.
     """
-    width = PANEL_BYTES // c.itemsize
+    width = panel_width(c)
     left = np.lib.stride_tricks.as_strided(
         _flat(a, a0, 1), (rows, depth), (a_row * a.itemsize, a_col * a.itemsize), writeable=False
     )
@@ -253,7 +253,7 @@ def _tile_overload(c, c0, c_row, a, a0, a_row, a_col, b, b0, rows, depth, column
 
 def copy_panel(target, at, source, start, columns):
     """Copy ``columns`` consecutive elements to a panel row and zero the rest of the row (PANEL_BYTES in all)."""
-    row = _flat(target, at, PANEL_BYTES // target.itemsize)
+    row = _flat(target, at, panel_width(target))
     row[:columns] = _flat(source, start, columns)
     row[columns:] = 0
 

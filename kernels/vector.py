@@ -100,6 +100,24 @@ def _expm1_8(r):
     return (p * r) * r + r
 
 
+@register_jitable
+def _power_4(x):
+    """(2^n, e^r - 1) with x = n ln2 + r, so that e^x = 2^n + 2^n (e^r - 1); for -126 <= n <= 127."""
+    shifted = x * LOG2E_4 + ROUND_BIASED_4
+    n = shifted - ROUND_BIASED_4
+    r = (x - n * LN2_HIGH_4) - n * LN2_LOW_4
+    return _real_4(_bits_4(shifted) << MANTISSA_4), _expm1_4(r)
+
+
+@register_jitable
+def _power_8(x):
+    """The same in float64; for -1022 <= n <= 1023."""
+    shifted = x * LOG2E_8 + ROUND_BIASED_8
+    n = shifted - ROUND_BIASED_8
+    r = (x - n * LN2_HIGH_8) - n * LN2_LOW_8
+    return _real_8(_bits_8(shifted) << MANTISSA_8), _expm1_8(r)
+
+
 def vexp(x):
     """e^x for a float32 or float64 scalar, denormal results and infinities included."""
     with np.errstate(over="ignore", under="ignore"):
@@ -158,20 +176,14 @@ def _vexp_below(x):
     if x == types.float32:
 
         def exp_below_4(x):
-            shifted = x * LOG2E_4 + ROUND_BIASED_4
-            n = shifted - ROUND_BIASED_4
-            r = (x - n * LN2_HIGH_4) - n * LN2_LOW_4
-            scale = _real_4(_bits_4(shifted) << MANTISSA_4)
-            return _where_below(x, LEAST_4, f4(0), scale * _expm1_4(r) + scale)
+            scale, part = _power_4(x)
+            return _where_below(x, LEAST_4, f4(0), scale * part + scale)
 
         return exp_below_4
 
     def exp_below_8(x):
-        shifted = x * LOG2E_8 + ROUND_BIASED_8
-        n = shifted - ROUND_BIASED_8
-        r = (x - n * LN2_HIGH_8) - n * LN2_LOW_8
-        scale = _real_8(_bits_8(shifted) << MANTISSA_8)
-        return _where_below(x, LEAST_8, 0.0, scale * _expm1_8(r) + scale)
+        scale, part = _power_8(x)
+        return _where_below(x, LEAST_8, 0.0, scale * part + scale)
 
     return exp_below_8
 
@@ -182,22 +194,14 @@ def _vsigmoid(x):
     if x == types.float32:
 
         def sigmoid_4(x):
-            y = _clamp(-x, f4(-87), f4(88))
-            shifted = y * LOG2E_4 + ROUND_BIASED_4
-            n = shifted - ROUND_BIASED_4
-            r = (y - n * LN2_HIGH_4) - n * LN2_LOW_4
-            scale = _real_4(_bits_4(shifted) << MANTISSA_4)
-            return _where_below(x, f4(-88), f4(0), f4(1) / (scale * _expm1_4(r) + scale + f4(1)))
+            scale, part = _power_4(_clamp(-x, f4(-87), f4(88)))
+            return _where_below(x, f4(-88), f4(0), f4(1) / (scale * part + scale + f4(1)))
 
         return sigmoid_4
 
     def sigmoid_8(x):
-        y = _clamp(-x, -708.0, 709.0)
-        shifted = y * LOG2E_8 + ROUND_BIASED_8
-        n = shifted - ROUND_BIASED_8
-        r = (y - n * LN2_HIGH_8) - n * LN2_LOW_8
-        scale = _real_8(_bits_8(shifted) << MANTISSA_8)
-        return _where_below(x, -709.0, 0.0, 1.0 / (scale * _expm1_8(r) + scale + 1.0))
+        scale, part = _power_8(_clamp(-x, -708.0, 709.0))
+        return _where_below(x, -709.0, 0.0, 1.0 / (scale * part + scale + 1.0))
 
     return sigmoid_8
 
@@ -208,23 +212,15 @@ def _vtanh(x):
     if x == types.float32:
 
         def tanh_4(x):
-            y = _clamp(x + x, f4(-20), f4(20))
-            shifted = y * LOG2E_4 + ROUND_BIASED_4
-            n = shifted - ROUND_BIASED_4
-            r = (y - n * LN2_HIGH_4) - n * LN2_LOW_4
-            scale = _real_4(_bits_4(shifted) << MANTISSA_4)
-            expm1 = scale * _expm1_4(r) + (scale - f4(1))
+            scale, part = _power_4(_clamp(x + x, f4(-20), f4(20)))
+            expm1 = scale * part + (scale - f4(1))
             return expm1 / (expm1 + f4(2))
 
         return tanh_4
 
     def tanh_8(x):
-        y = _clamp(x + x, -40.0, 40.0)
-        shifted = y * LOG2E_8 + ROUND_BIASED_8
-        n = shifted - ROUND_BIASED_8
-        r = (y - n * LN2_HIGH_8) - n * LN2_LOW_8
-        scale = _real_8(_bits_8(shifted) << MANTISSA_8)
-        expm1 = scale * _expm1_8(r) + (scale - 1.0)
+        scale, part = _power_8(_clamp(x + x, -40.0, 40.0))
+        expm1 = scale * part + (scale - 1.0)
         return expm1 / (expm1 + 2.0)
 
     return tanh_8
