@@ -295,6 +295,27 @@ def test_decay_of_the_schedule_is_the_configurations(config):
     assert task.optimizer.lr == pytest.approx(start / 4)
 
 
+def test_training_on_less_text_keeps_its_beginning_and_all_that_judges_it(config, tmp_path):
+    whole, less = load_corpus(config), load_corpus(replace(config, train_tokens=500))
+    assert np.array_equal(less.train, whole.train[:500]) and len(whole.train) > 1000
+    assert np.array_equal(less.valid, whole.valid) and np.array_equal(less.test, whole.test)
+    assert less.vocab.symbols == whole.vocab.symbols and less.fingerprint != whole.fingerprint
+    result = train_language_model(replace(config, train_tokens=500, epochs=1), tmp_path, "less", quiet=True).result
+    assert result["updates"] == len(data.stream_batches(whole.train[:500], config.batch, config.window)) == 6
+
+
+@pytest.mark.parametrize(
+    ("cell", "zoneout", "rates"),
+    [("lstm", [0.5, 0.05], {"zoneout_c": 0.5, "zoneout_h": 0.05}), ("gru", [0.2], {"zoneout_h": 0.2}),
+     ("lstm", [0.1], {"zoneout_c": 0.1, "zoneout_h": 0.1}), ("rnn", [], {})],
+)  # fmt: skip
+def test_zoneout_of_a_run_is_that_of_its_layer(config, cell, zoneout, rates, tmp_path):
+    run = replace(config, cell=cell, zoneout=zoneout, rate=0.0, epochs=1)
+    outcome = train_language_model(run, tmp_path, "run", quiet=True)
+    model, _, stored = load_model(outcome.path)
+    assert stored == run and model.recurrent.zoneout == rates
+
+
 @pytest.mark.parametrize(("values", "message"), [({"patience": 0}, "patience must be an integer of at least 1"),
                                                  ({"decay": -1.0}, "decay must be a positive number")])  # fmt: skip
 def test_bad_patience_and_decay_are_refused(config, values, message):

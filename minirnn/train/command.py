@@ -43,6 +43,8 @@ class TrainOptions:
     """use the generated twin of the set"""
     limit: int | None = None
     """largest vocabulary of words"""
+    train_tokens: int | None = None
+    """train on so many of the first tokens only: less text, more overfitting"""
     cell: Literal["lstm", "gru", "rnn"] | None = None
     hidden: int | None = None
     embedding: int | None = None
@@ -55,6 +57,8 @@ class TrainOptions:
     """recurrent dropout: what is dropped"""
     sampling: Literal["per_step", "per_sequence"] | None = None
     scaling: Literal["test", "inverted"] | None = None
+    zoneout: tuple[float, ...] | None = None
+    """of an LSTM or GRU: probability that a unit keeps its old state; for an LSTM also two, memory and hidden state"""
     forward_dropout: tuple[float, float] | None = None
     """dropout of the embedded input and before the output layer (thesis: 0.2 0.5)"""
     batch: int | None = None

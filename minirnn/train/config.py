@@ -127,22 +127,31 @@ class TrainingConfig:
 class LanguageModelConfig(TrainingConfig):
     """A language-model run.
 
-    level "word" or "char"; data a registered set or ``text`` a file; limit bounds a word vocabulary; window steps of
-    truncated BPTT. The loss, to whose gradient clip refers, is summed over the window and averaged over the batch.
+    level "word" or "char"; data a registered set or ``text`` a file; limit bounds a word vocabulary; train_tokens keeps
+    only so many of the first tokens of the training text; zoneout is one rate for all states of the cell, or those of
+    an LSTM's memory and hidden state; window steps of truncated BPTT. The loss, to whose gradient clip refers, is
+    summed over the window and averaged over the batch.
     """
 
     level: str = "word"
     data: str = "python-help"
     text: str | None = None
     limit: int | None = None
+    train_tokens: int | None = None
     embedding: int = 128
     layers: int = 1
+    zoneout: tuple[float, ...] = ()
     window: int = 35
     ppl_mode: str = "total"
 
     def __post_init__(self):
+        object.__setattr__(self, "zoneout", tuple(self.zoneout))
         self.check_choices(level=tuple(PRESETS), ppl_mode=("total", "mean_of_exp"))
         self.check_counts("embedding", "layers", "window")
+        if self.train_tokens is not None:
+            self.check_counts("train_tokens")
+        if self.zoneout and self.cell == "rnn":
+            raise InputError(must_be(self.where, "zoneout", "left out for an rnn", self.zoneout, "see lstm and gru"))
         super().__post_init__()
 
 

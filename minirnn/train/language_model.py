@@ -1,5 +1,7 @@
 """The task "train a language model": what one update, one epoch and one checkpoint are. The loop knows none of it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from minirnn import data, nn
@@ -28,15 +30,20 @@ def load_corpus(config, folder=None):
         options["limit"] = config.limit
     if "level" not in options_of(find_set(config.data, data.SETS)):
         raise InputError(must_be("train", "data", "a text set", repr(config.data), "see 'minirnn data list'"))
-    return data.load(config.data, config.source, folder, **options)
+    corpus = data.load(config.data, config.source, folder, **options)
+    return corpus if config.train_tokens is None else replace(corpus, train=corpus.train[: config.train_tokens])
 
 
 def build_model(config, vocabulary):
     """The untrained model of a configuration for ``vocabulary`` symbols, on its device."""
+    zoneout = {}  # an RNN layer has no such option
+    if config.zoneout:
+        zoneout["zoneout"] = config.zoneout if len(config.zoneout) > 1 else config.zoneout[0]
     model = LanguageModel(
         vocabulary, config.embedding, config.hidden, cell=config.cell, layers=config.layers,
         forward_dropout=config.forward_dropout, recurrent_dropout=config.recurrent_dropout(), init=config.init,
         rng=stream(config.seed, "initial weights"), dtype=np.dtype(config.dtype).type, kernels=config.kernels,
+        **zoneout,
     )  # fmt: skip
     return model.to(config.device)
 
