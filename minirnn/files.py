@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from minirnn.errors import InputError
+from minirnn.errors import InputError, must_be
 
 try:
     import fcntl
@@ -52,6 +52,17 @@ def sync_folder(folder):
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def check_writable(path, where, option):
+    """InputError, before any work is done, for a file ``path`` of ``option`` that could not be written."""
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(must_be(where, option, "a file", f"the folder {str(path)!r}"))
+    if not path.parent.is_dir():
+        raise InputError(must_be(where, option, "in an existing folder", repr(str(path))))
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(must_be(where, option, "in a folder that can be written", repr(str(path))))
 
 
 def make_folder(folder):

@@ -18,3 +18,10 @@ def use_threads(count=None):
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1, user_api="blas")
+
+
+def threads_of_kernels():
+    """How many threads the kernels may use in this process; InputError when MINIRNN_NUM_THREADS is no number."""
+    from minirnn.kernels.threads import thread_count
+
+    return thread_count()

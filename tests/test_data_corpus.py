@@ -37,11 +37,21 @@ def test_any_window_can_be_read_first():
         batches[len(batches)]
 
 
+def test_windows_with_a_stride_overlap():
+    tokens = np.arange(2 * 24)
+    batches = stream_batches(tokens, 2, 10, stride=4)
+    starts = [int(x[0, 0]) for x, _ in batches]
+    assert starts == [0, 4, 8, 12] and all(x.shape == (10, 2) and (y == x + 1).all() for x, y in batches)
+    assert [int(x[0, 0]) for x, _ in stream_batches(tokens[:-2], 2, 10, stride=4)] == [0, 4, 8, 12]  # 22 steps suffice
+    assert [int(x[0, 0]) for x, _ in stream_batches(tokens[:-4], 2, 10, stride=4)] == [0, 4, 8]
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
         ((np.arange(39), 4, 9), r"tokens must be at least 40 .*got 39; the text is shorter than one window"),
         ((np.arange(40), 0, 9), r"batch must be an integer of at least 1, got 0"),
+        ((np.arange(40), 4, 9, "drop", 0), r"stride must be an integer of at least 1, got 0"),
         ((np.arange(40), 4, 2.5), r"window must be an integer of at least 1, got 2.5"),
         ((np.zeros((5, 8), int), 4, 9), r"tokens must be \(N,\) integers, got \(5, 8\)"),
         ((np.zeros(40), 4, 9), r"got \(40,\) of float64"),

@@ -57,7 +57,7 @@ def test_claims_of_every_experiment_can_be_judged_both_ways():
         experiment, rng = find(name), np.random.default_rng(0)
         runs = {}
         for row in experiment.rows:
-            runs[row.key] = [{c.metric: rng.uniform(0, 1) for c in experiment.columns} for _ in range(2)]
+            runs[row.key] = [{c.metric: rng.uniform(0, 1) for c in experiment.columns} | {"seed": s} for s in range(2)]
             for run in runs[row.key]:
                 run["epochs"] = {metric: [3.0, 2.0] for metric in experiment.curve}
         for scale in experiment.scales:
@@ -90,8 +90,8 @@ def test_paper_scale_is_the_recipe_of_the_thesis():
     assert paper["hidden"] == 256 and paper["fixed"] == 200 and paper["forget_bias"] is None
 
 
-def result(**metrics):
-    return {"data": {"name": "toy", "origin": "generated"}, "seconds": 1.0, "seed": 0, "config": {}, **metrics}
+def result(seed=0, **metrics):
+    return {"data": {"name": "toy", "origin": "generated"}, "seconds": 1.0, "seed": seed, "config": {}, **metrics}
 
 
 SMALL = Experiment(
@@ -103,14 +103,46 @@ SMALL = Experiment(
 
 
 def test_results_are_means_and_deviations_over_seeds():
-    results = Results(SMALL, {"a": [result(share=0.1), result(share=0.3)], "b": [result(share=0.15)]})
+    both = {"a": [result(0, share=0.1), result(1, share=0.3)], "b": [result(0, share=0.15), result(1, share=0.15)]}
+    results = Results(SMALL, both)
     assert results("a", "score") == pytest.approx(20.0)
-    assert results.spread("a", "score") == pytest.approx(np.std([10, 30], ddof=1))
-    assert results.spread("b", "score") is None
     assert results.judge("classroom") == [("a below b", False)]
-    shown = table.text(table.as_json(SMALL, "classroom", SMALL.rows, results, {}))
+    found = table.as_json(SMALL, "classroom", SMALL.rows, results, {})
+    assert found["rows"][0]["ours"]["score"]["sd"] == pytest.approx(np.std([10, 30], ddof=1))
+    shown = table.text(found)
     assert "20.0 ± 14.1" in shown and "NOT HELD  a below b" in shown and "data: toy (generated)" in shown
     assert Results(SMALL, {"a": [result(share=0.1)]}).judge("classroom") == [("a below b", None)]
+
+
+def test_claims_compare_rows_on_the_seeds_they_share():
+    """a below b with seed 0; the mean of a over both seeds is above b."""
+    results = Results(SMALL, {"a": [result(0, share=0.1), result(1, share=0.3)], "b": [result(0, share=0.15)]})
+    assert results.judge("classroom") == [("a below b", True)]
+    found = table.as_json(SMALL, "classroom", SMALL.rows, results, {})
+    assert found["rows"][0]["ours"]["score"]["mean"] == pytest.approx(20.0)
+    apart = Results(SMALL, {"a": [result(1, share=0.1)], "b": [result(0, share=0.15)]})
+    assert apart.judge("classroom") == [("a below b", None)]
+
+
+def test_a_task_that_was_never_solved_counts_as_infinitely_many_updates():
+    claims = dict(zip(("slower", "same"), temporal_order.CLAIMS[2::2]))
+
+    def held(claim, **updates):
+        runs = {f"{length}-{row}": [result(s, updates_to_solve=u) for s, u in enumerate(values)]
+                for row, values in updates.items() for length in ("short", "medium")}  # fmt: skip
+        return claims[claim].holds(Results(temporal_order.EXPERIMENT, runs))
+
+    rows = ("moon-sequence", "ours-sequence")
+    assert held("same", **dict(zip(rows, ([400, None], [400, None]))))
+    assert not held("same", **dict(zip(rows, ([400, None], [None, 400]))))
+    assert not held("same", **dict(zip(rows, ([400, None], [400, 400]))))
+    assert held("slower", **{"moon-step": [None, None], "ours-step": [300, 300]})
+    assert not held("slower", **{"moon-step": [400, 400], "ours-step": [300, 300]})
+    runs = {"short-none": [result(0, updates_to_solve=100), result(1, updates_to_solve=None)]}
+    found = table.as_json(temporal_order.EXPERIMENT, "classroom", temporal_order.EXPERIMENT.rows[:1],
+                          Results(temporal_order.EXPERIMENT, runs), {})  # fmt: skip
+    assert found["rows"][0]["ours"]["updates"] == {"mean": 100.0, "sd": None, "values": [100.0, None]}
+    assert "100 (1 of 2)" in table.text(found)
 
 
 def test_a_measurement_that_does_not_exist_is_a_dash():
@@ -173,6 +205,48 @@ def test_a_folder_of_another_configuration_is_refused(tmp_path):
         kinds.run(job.kind, {**job.config, "seed": 5}, job.path, quiet=True)
 
 
+def test_a_finished_run_is_reused_only_whole_and_of_the_same_configuration(tmp_path):
+    (job,) = jobs_of(TOY, "smoke", TOY.rows[:1], 1, tmp_path)
+    assert job.result() is None and run_jobs([job], quiet=True) == 0 and job.result()["updates"] > 0
+    stored = json.loads((job.path / "config.json").read_text())
+    (job.path / "config.json").write_text(json.dumps({**stored, "config": {**stored["config"], "hidden": 5}}))
+    with pytest.raises(InputError, match="a run of the same configuration, got another one"):
+        run_jobs([job], quiet=True)
+    (job.path / "config.json").write_text(json.dumps(stored))
+    (job.path / "result.json").write_text((job.path / "result.json").read_text()[:40])
+    with pytest.raises(InputError, match="result.json must be JSON, got damaged text"):
+        job.result()
+
+
+class Worker:
+    """A process of a run that ends at once with ``status``."""
+
+    status, environments = 0, []
+
+    def __init__(self, arguments, env, stderr):
+        self.environments.append(env)
+        self.returncode = self.status
+
+    def poll(self):
+        return self.returncode
+
+
+@pytest.mark.parametrize(("ended", "status"), [(0, 0), (1, 1), (-9, 137)])
+def test_the_worst_end_of_a_process_is_the_exit_status(ended, status, tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", type("Ended", (Worker,), {"status": ended}))
+    assert run_jobs(jobs_of(TOY, "smoke", TOY.rows, 1, tmp_path), processes=2, quiet=True) == status
+
+
+def test_processes_share_out_the_threads_the_user_allows(tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", Worker)
+    jobs = jobs_of(TOY, "smoke", TOY.rows, 1, tmp_path)
+    for allowed, each in (("4", "2"), ("1", "1"), ("7", "3")):
+        monkeypatch.setenv("MINIRNN_NUM_THREADS", allowed)
+        Worker.environments.clear()
+        run_jobs(jobs, processes=2, quiet=True)
+        assert [env["MINIRNN_NUM_THREADS"] for env in Worker.environments] == [each] * 2
+
+
 def test_json_has_what_the_numbers_depend_on_and_no_paths(tmp_path, capsys):
     saved = tmp_path / "saved.json"
     assert reproduce("figure-3.2", "--scale", "smoke", "--runs", tmp_path / "runs", "--json", "--save", saved,
@@ -206,6 +280,8 @@ def test_exit_status_says_whether_claims_held_and_rows_are_complete(tmp_path, mo
         (["table-3.1", "--rows", "("], "a regular expression"),
         (["table-3.1", "--seeds", "0"], "--seeds must be at least 1"),
         (["table-3.1", "--jobs", "-1"], "--jobs must be at least 1"),
+        (["table-3.1", "--save", "/no/such/x.json"], "--save must be in an existing folder"),
+        (["figure-3.1", "--figure", "/"], "--figure must be a file, got the folder"),
     ],
 )
 def test_bad_input_is_one_line_and_status_two(argv, message, capsys, tmp_path):
@@ -220,6 +296,16 @@ def test_lists_name_experiments_and_rows(capsys):
     assert all(name in shown for name in ("table-3.1", "figure-3.2", "memory-scaling"))
     assert reproduce("table-3.1", "--list") == 0
     assert "medium-moon-sequence" in capsys.readouterr().out.splitlines()
+    assert reproduce("table-3.1", "--list", "--json") == 0
+    assert "medium-moon-sequence" in json.loads(capsys.readouterr().out)
+    assert reproduce("--list", "--json") == 0
+    assert set(json.loads(capsys.readouterr().out)) == set(EXPERIMENTS)
+
+
+def test_a_figure_without_rows_has_json_too(tmp_path, capsys):
+    saved = tmp_path / "figure.json"
+    assert reproduce("figure-3.1", "--runs", tmp_path, "--json", "--save", saved, "--silent") == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(saved.read_text())
 
 
 def test_a_diverged_row_does_not_stop_the_others(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ ARROWS = {
     "errors": set(),
     "files": {"errors"},
     "array": {"errors"},
-    "threads": {"errors"},
+    "threads": {"errors", "kernels"},
     "autograd": {"array", "errors", "kernels"},
     "ops": {"autograd"},
     "cells": {"array", "errors"},

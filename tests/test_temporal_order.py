@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from minirnn import Tensor, grad, nn
+from minirnn.array import Streams
+from minirnn.autograd import no_grad
+from minirnn.data import stream_batches
 from minirnn.errors import InputError
 from minirnn.experiments import memory
 from minirnn.models.sequence_classifier import SequenceClassifier
+from minirnn.train.config import LanguageModelConfig
 from minirnn.train.execute import train_or_resume
+from minirnn.train.language_model import build_model
 from minirnn.train.temporal_order import RECENT, TemporalOrderConfig, TemporalOrderTask, make_task
 
 CONFIG = TemporalOrderConfig(hidden=8, rate=0.25, batch=8, epochs=3, test=100, fixed=7, kernels="explicit", seed=2)
@@ -108,6 +113,23 @@ def test_moon_and_ours_per_sequence_train_alike_and_are_tested_differently():
 def test_bad_settings_are_refused(values):
     with pytest.raises(InputError):
         TemporalOrderTask(replace(CONFIG, **values))
+
+
+@pytest.mark.parametrize("sampling", ["per_step", "per_sequence"])
+def test_trained_cells_are_measured_with_masks_as_in_training(sampling):
+    """One mask a window where it is drawn per sequence: what the layer, called once on the window, ends with."""
+    config = LanguageModelConfig(hidden=6, embedding=4, batch=3, window=5, rate=0.5, scheme="moon", sampling=sampling)
+    model = build_model(config, 9)
+    tokens = np.random.default_rng(0).integers(0, 9, 60).astype(np.int32)
+    evaluated, trained = memory.cell_norms(model, config, tokens, windows=1)
+    inputs, norms = stream_batches(tokens, 3, 5)[0][0], []
+    for switch in (model.eval, model.train):
+        switch()
+        with no_grad():
+            _, (_, c) = model(inputs, rng=Streams(config.seed, 0))
+        norms.append(np.linalg.norm(c.value[0], axis=-1).mean())
+    assert evaluated.shape == (5,) and evaluated[-1] == pytest.approx(norms[0], rel=1e-5)
+    assert (trained[-1] == pytest.approx(norms[1], rel=1e-5)) == (sampling == "per_sequence")
 
 
 @pytest.mark.parametrize("scheme", ["moon", "ours", "gal"])

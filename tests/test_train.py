@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from minirnn import data, nn, optim
+from minirnn.autograd import no_grad
 from minirnn.errors import InputError
+from minirnn.nn import RecurrentDropout
 from minirnn.train import (
     Diverged,
     LanguageModelConfig,
@@ -177,6 +179,9 @@ def test_presets_are_the_recipes_of_the_thesis():
         1024,
         100,
     )
+    rnn = preset("word", "thesis", cell="rnn")  # windows of 15 that overlap by 10
+    assert (rnn.window, rnn.stride, rnn.lr, rnn.clip) == (15, 5, 0.05, 30.0)
+    assert preset("word", "thesis", cell="rnn", window=4).stride is word.stride is None
     assert (preset("word", "quick", cell="gru").lr, preset("word", "quick", cell="gru", lr=0.5).lr) == (0.1, 0.5)
     assert preset("word", "quick", cell="gru", optimizer="adam").clip == 10.0  # the cell's own values are SGD's
     chosen = [preset("word", "quick", optimizer=o).lr for o in ("sgd", "adam", "momentum")]
@@ -306,7 +311,7 @@ def test_training_on_less_text_keeps_its_beginning_and_all_that_judges_it(config
 
 @pytest.mark.parametrize(
     ("cell", "zoneout", "rates"),
-    [("lstm", [0.5, 0.05], {"zoneout_c": 0.5, "zoneout_h": 0.05}), ("gru", [0.2], {"zoneout_h": 0.2}),
+    [("lstm", [0.5, 0.05], {"zoneout_c": 0.5, "zoneout_h": 0.05}), ("gru", 0.2, {"zoneout_h": 0.2}),
      ("lstm", [0.1], {"zoneout_c": 0.1, "zoneout_h": 0.1}), ("rnn", [], {})],
 )  # fmt: skip
 def test_zoneout_of_a_run_is_that_of_its_layer(config, cell, zoneout, rates, tmp_path):
@@ -316,8 +321,45 @@ def test_zoneout_of_a_run_is_that_of_its_layer(config, cell, zoneout, rates, tmp
     assert stored == run and model.recurrent.zoneout == rates
 
 
+def test_overlapping_windows_carry_the_state_of_a_stride_and_learn_through_all_of_it(config):
+    """Without dropout the two pieces are one window: loss and gradients; the state is that of the window's middle."""
+    plain = replace(config, rate=0.0, forward_dropout=(0.0, 0.0), dtype="float64")
+    whole, pieces = (LanguageModelTask(replace(plain, stride=s), load_corpus(plain)) for s in (None, 7))
+    assert len(whole.batches) < len(pieces.batches) and pieces.updates == len(pieces.batches)
+    found = []
+    for task in (whole, pieces):
+        loss, state = task.loss(0, 0)
+        loss.backward()
+        found.append((loss.item(), [p.grad.value for p in task.model.parameters()]))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-12)
+    for one, other in zip(*(gradients for _, gradients in found)):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+    with no_grad():
+        _, expected = whole.model(whole.batches[0][0][:7])
+    for s, e in zip(state, expected):
+        np.testing.assert_allclose(s.value, e.value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("sampling", ["per_step", "per_sequence"])
+def test_masks_of_overlapping_windows_are_one_a_sequence_or_new_in_each_piece(config, sampling, monkeypatch):
+    task = LanguageModelTask(replace(config, sampling=sampling, stride=10), load_corpus(config))
+    drawn, real = [], RecurrentDropout.masks
+
+    def masks(dropout, *arguments):
+        drawn.append(real(dropout, *arguments).ours)
+        return real(dropout, np.random.default_rng(0), *arguments[1:])
+
+    monkeypatch.setattr(RecurrentDropout, "masks", masks)
+    task.loss(0, 0)
+    assert np.array_equal(*drawn) == (sampling == "per_sequence")
+
+
 @pytest.mark.parametrize(("values", "message"), [({"patience": 0}, "patience must be an integer of at least 1"),
-                                                 ({"decay": -1.0}, "decay must be a positive number")])  # fmt: skip
-def test_bad_patience_and_decay_are_refused(config, values, message):
+                                                 ({"decay": -1.0}, "decay must be a positive number"),
+                                                 ({"stride": 21}, "stride must be at most the window, 20, got 21"),
+                                                 ({"scheme": "theirs", "rate": 0.0}, "scheme must be one of ours"),
+                                                 ({"sampling": "daily", "rate": 0.0}, "sampling must be one of"),
+                                                 ({"scaling": "none", "rate": 0.0}, "scaling must be one of")])  # fmt: skip
+def test_bad_recipes_are_refused(config, values, message):
     with pytest.raises(InputError, match=message):
         replace(config, **values)

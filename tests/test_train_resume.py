@@ -204,6 +204,34 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(config, whole, tm
     assert same_result(resume_run(early, quiet=True).result, whole.result)
 
 
+def test_a_file_that_a_full_disk_kept_back_is_written_on_resume(config, whole, tmp_path):
+    early = tmp_path / "early"
+    (early / "checkpoints").mkdir(parents=True)
+    for name in ("config.json", "environment.json"):
+        (early / name).write_bytes((whole.path / name).read_bytes())
+    assert same_result(resume_run(early, quiet=True).result, whole.result)
+    assert (early / "vocabulary.json").read_bytes() == (whole.path / "vocabulary.json").read_bytes()
+    load_model(early)
+
+
+def test_a_run_folder_comes_into_being_whole_or_not_at_all(config, whole, tmp_path, monkeypatch):
+    real, wrote = RunFolder.write_json, []
+
+    def full(folder, name, value):
+        wrote.append(name)
+        if name == "config.json":
+            raise OSError(28, "No space left on device")
+        real(folder, name, value)
+
+    monkeypatch.setattr(RunFolder, "write_json", full)
+    with pytest.raises(OSError, match="No space left"):
+        train_language_model(config, tmp_path, "run", quiet=True)
+    assert "config.json" in wrote and list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    (tmp_path / "run").mkdir()  # by hand, or by an older minirnn that was killed at this moment
+    assert same_result(train_language_model(config, tmp_path, "run", quiet=True).result, whole.result)
+
+
 def test_two_runs_in_one_folder_are_refused(config, tmp_path, monkeypatch, stop_at_look):
     stop_at_look(6, signal.SIGINT)
     train_language_model(config, tmp_path, "run", quiet=True)

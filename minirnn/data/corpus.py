@@ -76,17 +76,18 @@ class StreamBatches:
     """Windows of B contiguous streams: ``batches[j]`` is (inputs (T, B), targets (T, B)), targets one step ahead.
 
     The tokens are cut into B streams of n = len(tokens) // B (the rest, fewer than B tokens, is dropped); window j of
-    every stream holds its tokens jT .. jT + T, so the state after window j is the state before window j + 1. When
-    n - 1 is no multiple of T, ``last="drop"`` leaves the short last window out and ``last="keep"`` gives it shorter.
-    A position in the data is the plain integer j.
+    every stream holds its tokens jS .. jS + T, with a stride S that is T if None, so the state S steps into window j is
+    the state before window j + 1. Where the last window is short, ``last="drop"`` leaves it out and ``last="keep"``
+    gives it shorter. A position in the data is the plain integer j.
     """
 
-    def __init__(self, tokens, batch, window, last="drop"):
+    def __init__(self, tokens, batch, window, last="drop", stride=None):
         where = "stream_batches"
         tokens = np.asarray(tokens)
         if tokens.ndim != 1 or tokens.dtype.kind not in "iu":
             raise InputError(must_be(where, "tokens", "(N,) integers", f"{tokens.shape} of {tokens.dtype}"))
-        for name, value in (("batch", batch), ("window", window)):
+        stride = window if stride is None else stride
+        for name, value in (("batch", batch), ("window", window), ("stride", stride)):
             if not isinstance(value, (int, np.integer)) or value < 1:
                 raise InputError(must_be(where, name, "an integer of at least 1", repr(value)))
         if last not in ("drop", "keep"):
@@ -104,9 +105,9 @@ class StreamBatches:
                 )
             )
         self.streams = np.ascontiguousarray(tokens[: length * batch].reshape(batch, length).T)  # (n, B)
-        self.window = window
+        self.window, self.stride = window, stride
         steps = length - 1
-        self.count = steps // window if last == "drop" else -(-steps // window)
+        self.count = (steps - window) // stride + 1 if last == "drop" else -(-steps // stride)
 
     def __len__(self):
         return self.count
@@ -114,11 +115,11 @@ class StreamBatches:
     def __getitem__(self, position):
         if not 0 <= position < self.count:
             raise IndexError(f"window {position} of {self.count}")
-        start = position * self.window
+        start = position * self.stride
         stop = min(start + self.window, len(self.streams) - 1)
         return self.streams[start:stop], self.streams[start + 1 : stop + 1]
 
 
-def stream_batches(tokens, batch, window, last="drop"):
-    """``StreamBatches(tokens, batch, window, last)``: iterate it, or index it to begin at any window."""
-    return StreamBatches(tokens, batch, window, last)
+def stream_batches(tokens, batch, window, last="drop", stride=None):
+    """``StreamBatches(tokens, batch, window, last, stride)``: iterate it, or index it to begin at any window."""
+    return StreamBatches(tokens, batch, window, last, stride)

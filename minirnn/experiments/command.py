@@ -14,7 +14,7 @@ from minirnn.errors import InputError, must_be
 from minirnn.experiments import EXPERIMENTS, find
 from minirnn.experiments.grid import jobs_of, run_jobs
 from minirnn.experiments.table import as_json, outcome, text
-from minirnn.files import write_atomically
+from minirnn.files import check_writable, write_atomically
 from minirnn.plots.vcurve import png
 
 HELP = """Run a table or figure of the sources; print paper | ours mean ± sd | seeds, and which claims held.
@@ -43,7 +43,7 @@ class Options:
     jobs: Annotated[int, arg(help="runs at once, in processes that share the threads out")] = 1
     runs: Annotated[Path, arg(help="where the run folders are kept")] = Path("runs/reproduce")
     data_folder: Annotated[Path | None, arg(help="where the sets' files are; default MINIRNN_DATA")] = None
-    figure: Annotated[Path | None, arg(metavar="PNG", help="where a figure is written; default runs/NAME.png")] = None
+    figure: Annotated[Path | None, arg(metavar="PNG", help="where a figure is written; default NAME-SCALE.png in --runs")] = None
     names: Annotated[bool, arg(name="list", help="print the experiments, or the rows of NAME, and end")] = False
     finished: Annotated[bool, arg(help="run nothing: show what is complete")] = False
     as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
@@ -57,12 +57,17 @@ def main(argv):
     if options.name is None and not options.names:
         raise InputError(must_be("reproduce", "NAME", f"one of {', '.join(EXPERIMENTS)}", "none"))
     if options.name is None:
-        print("\n".join(f"{name:<16}{find(name).title}" for name in EXPERIMENTS))
+        titles = {name: find(name).title for name in EXPERIMENTS}
+        print(json.dumps(titles) if options.as_json else "\n".join(f"{n:<16}{title}" for n, title in titles.items()))
         return 0
     experiment = find(options.name)
     if options.names:
-        print("\n".join(row.key for row in experiment.rows))
+        keys = [row.key for row in experiment.rows]
+        print(json.dumps(keys) if options.as_json else "\n".join(keys))
         return 0
+    for option, path in (("--save", options.save), ("--figure", options.figure)):
+        if path is not None:
+            check_writable(path, "reproduce", option)
     scale = experiment.scales[options.scale]
     seeds = scale.seeds if options.seeds is None else options.seeds
     for name, value in (("--seeds", seeds), ("--jobs", options.jobs)):
@@ -75,9 +80,9 @@ def main(argv):
         status = run_jobs(jobs, options.jobs, options.data_folder, quiet=options.silent)
     results, missing = outcome(experiment, jobs, options.data_folder)
     found = as_json(experiment, options.scale, rows, results, missing)
-    if options.save and results.runs:
+    if options.save and (results.runs or not experiment.rows):
         write_atomically(options.save, (json.dumps(found, indent=1) + "\n").encode())
-    if experiment.rows:
+    if options.as_json or experiment.rows:
         print(json.dumps(found, indent=1) if options.as_json else text(found))
     if experiment.draw is not None and (results.runs or not experiment.rows):
         path = options.figure or options.runs / f"{experiment.name}-{options.scale}.png"

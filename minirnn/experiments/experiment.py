@@ -26,12 +26,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """A measured number: ``metric`` its name in result.json, ``form`` how it prints, ``factor`` the source's unit."""
+    """A measured number: ``metric`` its name in result.json, ``form`` how it prints, ``factor`` the source's unit.
+
+    ``absent`` is what claims put in the place of a measurement that a run has not got.
+    """
 
     title: str
     metric: str
     form: str = ".2f"
     factor: float = 1.0
+    absent: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -88,25 +92,21 @@ class Results:
     """Measured values of an experiment: ``results(row, column)`` is the mean over seeds."""
 
     def __init__(self, experiment, runs):
-        """``runs`` {row key: list of result.json contents, one a seed, with "epochs" {metric: values} where kept}."""
+        """``runs`` {row key: list of result.json contents, one a seed, with their "seed", and "epochs" {metric: values}
+        where kept}."""
         self.experiment, self.runs = experiment, runs
         self.columns = {column.title: column for column in experiment.columns}
 
     def values(self, row, column):
-        """The measurements of one cell of the table, one a seed; NotRun when there is none."""
+        """One number for each seed of a cell of the table, ``absent`` where it was not measured; NotRun without runs."""
         entry = self.columns[column]
-        found = [run[entry.metric] for run in self.runs.get(row, ()) if run.get(entry.metric) is not None]
+        found = [run.get(entry.metric) for run in self.runs.get(row, ())]
         if not found:
             raise NotRun(row)
-        return np.asarray(found, dtype=float) * entry.factor
+        return np.array([entry.absent if value is None else value * entry.factor for value in found])
 
     def __call__(self, row, column):
         return float(self.values(row, column).mean())
-
-    def spread(self, row, column):
-        """Standard deviation over seeds (of a sample, n - 1); None with fewer than two."""
-        values = self.values(row, column)
-        return float(values.std(ddof=1)) if len(values) > 1 else None
 
     def epochs(self, row):
         """{metric: value of every epoch} of a row's first seed; NotRun when there is none."""
@@ -115,11 +115,19 @@ class Results:
         return self.runs[row][0]["epochs"]
 
     def judge(self, scale):
-        """[(claim's text, True, False, or None where its rows were not run)] of the scale's claims."""
-        judged = []
+        """[(claim's text, True, False, or None where its rows were not run)] of the scale's claims.
+
+        Judged on the seeds that all rows have which were run at all, so that means are compared over equal seeds.
+        """
+        judged, fair = [], Results(self.experiment, self._of_common_seeds())
         for claim in self.experiment.scales[scale].claims:
             try:
-                judged.append((claim.text, bool(claim.holds(self))))
+                judged.append((claim.text, bool(claim.holds(fair))))
             except NotRun:
                 judged.append((claim.text, None))
         return judged
+
+    def _of_common_seeds(self):
+        seeds = [{run["seed"] for run in runs} for runs in self.runs.values()]
+        common = set.intersection(*seeds) if seeds else set()
+        return {row: [run for run in runs if run["seed"] in common] for row, runs in self.runs.items()}

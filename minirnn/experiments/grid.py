@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minirnn.experiments import kinds
+from minirnn.threads import threads_of_kernels
 from minirnn.train.execute import sayer
 from minirnn.train.loop import Diverged
 from minirnn.train.signals import StopRequest
@@ -25,9 +26,8 @@ class Job:
     path: Path
 
     def result(self):
-        """What result.json says; None while the run is not complete."""
-        file = self.path / "result.json"
-        return json.loads(file.read_bytes()) if file.is_file() else None
+        """What result.json says; None while the run is not complete, InputError for a damaged or another run."""
+        return kinds.finished(self.kind, self.config, self.path)
 
 
 def jobs_of(experiment, scale, rows, seeds, runs):
@@ -73,7 +73,7 @@ def run_jobs(jobs, processes=1, folder=None, stream=None, quiet=False):
 
 
 def _run_side_by_side(waiting, processes, folder, stream, quiet, say):
-    threads = max(1, (os.cpu_count() or 1) // processes)
+    threads = max(1, threads_of_kernels() // processes)
     environment = {**os.environ, "MINIRNN_NUM_THREADS": str(threads)}
     running, status, started = {}, 0, 0
     with StopRequest() as stop:
@@ -88,9 +88,10 @@ def _run_side_by_side(waiting, processes, folder, stream, quiet, say):
                 running[child] = job
             for child in [c for c in running if c.poll() is not None]:
                 job = running.pop(child)
-                if child.returncode and not stop:
-                    say(f"{job.row}, seed {job.seed}: ended with exit status {child.returncode}")
-                    status = max(status, child.returncode)
+                code = child.returncode if child.returncode >= 0 else 128 - child.returncode  # ended by a signal
+                if code and not stop:
+                    say(f"{job.row}, seed {job.seed}: ended with exit status {code}")
+                    status = max(status, code)
             if stop:
                 for child in running:
                     child.terminate()  # a second request changes nothing: the child writes its checkpoint and ends

@@ -6,7 +6,7 @@ import json
 from dataclasses import fields
 
 from minirnn.errors import InputError, must_be
-from minirnn.train.execute import train_or_resume
+from minirnn.train import execute
 
 # kind -> (module and name of its configuration class, module of its function make_task(config, data folder))
 KINDS = {
@@ -26,9 +26,10 @@ def configuration(kind, stored):
 
 
 def folder_name(kind, stored):
-    """The run folder of a configuration: equal ones share a folder, others never do.
+    """The run folder of a configuration: equal ones share a folder.
 
-    Only entries that differ from the defaults count, so that a run keeps its folder when a new option is added.
+    Only entries that differ from the defaults count, so that a run keeps its folder when a new option is added. Should
+    a default ever change, ``finished`` refuses the run that was made with the old one.
     """
     config = configuration(kind, stored)
     differing = {f.name: getattr(config, f.name) for f in fields(config) if getattr(config, f.name) != f.default}
@@ -36,8 +37,13 @@ def folder_name(kind, stored):
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
+def finished(kind, stored, path):
+    """The result of configuration ``stored`` in folder ``path``, None while it is not complete; errors as ``run``."""
+    return execute.finished(path, kind, configuration(kind, stored))
+
+
 def run(kind, stored, path, folder=None, stream=None, quiet=False):
     """Do the run of configuration ``stored`` in folder ``path``, or what is left of it -> Outcome."""
     config = configuration(kind, stored)
     module = importlib.import_module(KINDS[kind][2])
-    return train_or_resume(path, kind, config, lambda: module.make_task(config, folder), stream, quiet)
+    return execute.train_or_resume(path, kind, config, lambda: module.make_task(config, folder), stream, quiet)

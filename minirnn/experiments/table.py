@@ -1,5 +1,7 @@
 """An experiment's outcome: as JSON, which is what is committed, and from it as a table for people."""
 
+import numpy as np
+
 from minirnn.experiments.experiment import NotRun, Results
 from minirnn.train.run_folder import RunFolder, environment
 
@@ -49,11 +51,18 @@ def as_json(experiment, scale, shown, results, missing):
 
 
 def _measured(results, row, column):
+    """Mean and standard deviation (of a sample, n - 1) of what was measured, and None in ``values`` for the rest."""
     try:
         values = results.values(row, column)
     except NotRun:
         return None
-    return {"mean": results(row, column), "sd": results.spread(row, column), "values": values.tolist()}
+    measured = values[np.isfinite(values)]
+    if not measured.size:
+        return None
+    return {
+        "mean": float(measured.mean()), "sd": float(measured.std(ddof=1)) if measured.size > 1 else None,
+        "values": [value if np.isfinite(value) else None for value in values.tolist()],
+    }  # fmt: skip
 
 
 def text(saved):
@@ -84,4 +93,7 @@ def text(saved):
 def _ours(measured, form):
     if measured is None:
         return "-"
-    return f"{measured['mean']:{form}}" + (f" ± {measured['sd']:{form}}" if measured["sd"] is not None else "")
+    values = measured["values"]
+    number = sum(value is not None for value in values)
+    part = f" ({number} of {len(values)})" if number < len(values) else ""
+    return f"{measured['mean']:{form}}" + (f" ± {measured['sd']:{form}}" if measured["sd"] is not None else "") + part

@@ -62,7 +62,7 @@ EXPERIMENT = Experiment(
     columns=(
         Column("train %", "train_accuracy", ".1f", 100),
         Column("test %", "test_accuracy", ".1f", 100),
-        Column("updates", "updates_to_solve", ".0f"),
+        Column("updates", "updates_to_solve", ".0f", absent=float("inf")),  # never, within the budget
     ),
     scales={
         "smoke": Scale({**CLASSROOM, "hidden": 8, "epochs": 1, "test": 200}),
@@ -71,7 +71,8 @@ EXPERIMENT = Experiment(
     },
     configure=configuring(TemporalOrderConfig),
     notes=(
-        "updates: until the mean accuracy of 50 training batches exceeds 99 %; none where the budget ends first",
+        "updates: until the mean accuracy of 50 training batches exceeds 99 %, over the seeds where it does within the"
+        " budget; claims count the others as infinitely many",
         "the thesis writes <25 for Moon per sequence, Medium, test; 25 stands here",
     ),
 )

@@ -18,6 +18,8 @@ def main(text):
     except Diverged as error:
         print(f"minirnn: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # while the data are read; later it is a request to stop, with a checkpoint
+        return 130
     except (InputError, DtypeError, OSError) as error:
         print(f"minirnn: {error}", file=sys.stderr)
         return 2

@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from minirnn.errors import InputError, must_be
-from minirnn.files import write_atomically
+from minirnn.files import check_writable, write_atomically
 from minirnn.inspect.inspection import as_json
 from minirnn.inspect.page import page
 from minirnn.inspect.run import inspect_run
@@ -64,14 +63,18 @@ def main(argv):
         if name in given:
             what = "a run" if name in OF_RUN else "a cell"
             raise InputError(must_be("inspect", f"--{name.replace('_', '-')}", f"given with {what}", options.target))
-    if options.text is not None and options.split is not None:
-        raise InputError("inspect: --text and --split must be given one at a time, got both")
+    for other in ("split", "batch"):
+        if options.text is not None and given.get(other) is not None:
+            raise InputError(f"inspect: --text and --{other} must be given one at a time, got both")
+    for name in ("scheme", "sampling"):
+        if name in given and not options.rate:
+            raise InputError(f"inspect: --{name} must be given with a --rate above 0, got {options.rate or 'none'}")
     out = options.out
     if out is None and not options.as_json:
         here = Path(options.target) if is_run else Path(f"inspect-{find_cell(options.target)[0]}.html")
         out = here / "inspect.html" if is_run else here
     if out is not None:
-        check_writable(out)
+        check_writable(out, "inspect", "--out")
     chosen = {name: given[name] for name in ("steps", "batch", *(OF_RUN if is_run else OF_CELL)) if name in given}
     if is_run:
         chosen["folder"] = chosen.pop("data_folder", None)
@@ -107,13 +110,3 @@ def is_run_folder(target):
     near = near_cells(target) + [str(path.parent / name) for name in difflib.get_close_matches(path.name, runs)]
     cause = f"did you mean {' or '.join(near)}?" if near else "there is no such folder"
     raise InputError(must_be("inspect", "RUN|CELL", what, repr(target), cause))
-
-
-def check_writable(out):
-    """OSError or InputError, before any work, for a page that could not be written."""
-    if out.is_dir():
-        raise InputError(must_be("inspect", "--out", "a file", f"the folder {str(out)!r}"))
-    if not out.parent.is_dir():
-        raise InputError(must_be("inspect", "--out", "in an existing folder", repr(str(out))))
-    if not os.access(out.parent, os.W_OK):
-        raise InputError(must_be("inspect", "--out", "in a folder that can be written", repr(str(out))))

@@ -85,6 +85,13 @@ def as_recurrent_dropout(value):
     raise InputError(must_be(WHERE, "value", f"{what} to rates", repr(value)))
 
 
+def of_piece(rng, number, sampling):
+    """The streams of piece ``number`` of a sequence that layers run in pieces, for ``rng`` (purpose, *numbers) ->
+    Generator: other draws for every piece, the same ones for recurrent dropout with ``sampling`` "per_sequence"."""
+    kept = ("recurrent",) if sampling == "per_sequence" else ()
+    return lambda purpose, *numbers: rng(purpose, *numbers) if purpose in kept else rng(purpose, *numbers, number)
+
+
 def zoneout_rates(where, cell, value):
     """{mask: rate} of a layer's ``zoneout``: one rate for every state of the cell, or one each, (c, h) for an LSTM."""
     if value is None:

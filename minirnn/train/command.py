@@ -64,6 +64,8 @@ class TrainOptions:
     batch: int | None = None
     window: int | None = None
     """steps of truncated backpropagation"""
+    stride: int | None = None
+    """steps from one window to the next, which overlap where it is smaller than --window"""
     epochs: int | None = None
     optimizer: Literal["sgd", "momentum", "adam", "rmsprop", "adadelta"] | None = None
     lr: float | None = None
@@ -106,6 +108,9 @@ def train(level, options):
         raise InputError("train: --data and --text must be given one at a time, got both")
     if options.quick and options.preset not in (None, "quick"):
         raise InputError(f"train: --quick and --preset must be given one at a time, got --quick and {options.preset}")
+    of_dropout = [name for name in ("scheme", "sampling", "scaling") if given[name] is not None]
+    if of_dropout and not options.rate:
+        raise InputError(f"train: --{of_dropout[0]} must be given with a --rate above 0, got {options.rate or 'none'}")
     if options.twin and options.text is not None:
         raise InputError("train: --twin must be given with a data set, got --text; a file of yours has no twin")
     if options.twin:

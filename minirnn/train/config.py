@@ -10,8 +10,8 @@ SCHEDULES = ("plateau", "epoch-decay", "constant")
 # thesis sec. 3.4.2: words, loss summed over the window, lr 1, global clip 10, lr / 1.5 when validation does not improve
 WORD = {"data": "ptb", "hidden": 256, "embedding": 256, "batch": 32, "window": 35, "epochs": 100, "optimizer": "sgd",
         "lr": 1.0, "clip": 10.0, "schedule": "plateau", "init": 0.05}  # fmt: skip
-# what the author's program uses for the other cells
-WORD_CELLS = {"gru": {"lr": 0.1, "clip": 20.0}, "rnn": {"lr": 0.05, "clip": 30.0}}
+# what the author's program uses for the other cells; the RNN's windows overlap by ten steps
+WORD_CELLS = {"gru": {"lr": 0.1, "clip": 20.0}, "rnn": {"lr": 0.05, "clip": 30.0, "window": 15, "stride": 5}}
 # thesis sec. 3.4.3: characters, Adam 1e-3, lr * 0.97 after each epoch from the tenth
 CHAR = {"data": "ptb", "hidden": 1024, "embedding": 256, "batch": 32, "window": 100, "epochs": 50, "optimizer": "adam",
         "lr": 1e-3, "clip": 10.0, "schedule": "epoch-decay", "init": 0.01}  # fmt: skip
@@ -75,7 +75,8 @@ class TrainingConfig:
     def __post_init__(self):
         object.__setattr__(self, "forward_dropout", tuple(self.forward_dropout))
         self.check_choices(optimizer=OPTIMIZERS, schedule=SCHEDULES, dtype=("float32", "float64"),
-                           cell=("lstm", "gru", "rnn"))  # fmt: skip
+                           cell=("lstm", "gru", "rnn"), scheme=("ours", "gal", "moon"),
+                           sampling=("per_step", "per_sequence"), scaling=("test", "inverted"))  # fmt: skip
         self.check_counts("hidden", "batch", "epochs", "log_every", "checkpoint_every")
         if self.patience is not None:
             self.check_counts("patience")
@@ -129,8 +130,9 @@ class LanguageModelConfig(TrainingConfig):
 
     level "word" or "char"; data a registered set or ``text`` a file; limit bounds a word vocabulary; train_tokens keeps
     only so many of the first tokens of the training text; zoneout is one rate for all states of the cell, or those of
-    an LSTM's memory and hidden state; window steps of truncated BPTT. The loss, to whose gradient clip refers, is
-    summed over the window and averaged over the batch.
+    an LSTM's memory and hidden state; window steps of truncated BPTT, and a window begins every ``stride`` steps, so
+    that they overlap where it is smaller (None: one begins where the last ended). The loss, to whose gradient clip
+    refers, is summed over the window and averaged over the batch.
     """
 
     level: str = "word"
@@ -142,14 +144,20 @@ class LanguageModelConfig(TrainingConfig):
     layers: int = 1
     zoneout: tuple[float, ...] = ()
     window: int = 35
+    stride: int | None = None
     ppl_mode: str = "total"
 
     def __post_init__(self):
-        object.__setattr__(self, "zoneout", tuple(self.zoneout))
+        zoneout = self.zoneout if isinstance(self.zoneout, (tuple, list)) else (self.zoneout,)
+        object.__setattr__(self, "zoneout", tuple(zoneout))
         self.check_choices(level=tuple(PRESETS), ppl_mode=("total", "mean_of_exp"))
         self.check_counts("embedding", "layers", "window")
-        if self.train_tokens is not None:
-            self.check_counts("train_tokens")
+        for name in ("train_tokens", "stride"):
+            if getattr(self, name) is not None:
+                self.check_counts(name)
+        if self.stride is not None and self.stride > self.window:
+            what = f"at most the window, {self.window}"
+            raise InputError(must_be(self.where, "stride", what, self.stride, "the steps between would not be learned"))
         if self.zoneout and self.cell == "rnn":
             raise InputError(must_be(self.where, "zoneout", "left out for an rnn", self.zoneout, "see lstm and gru"))
         super().__post_init__()
@@ -158,7 +166,7 @@ class LanguageModelConfig(TrainingConfig):
 def preset(level, name, **given):
     """The configuration of a preset ("classroom", "thesis", "quick") with what is given (and not None) in its place.
 
-    The word recipe takes the learning rate and clip of the chosen cell, and another optimiser than the recipe's takes
+    The word recipe takes the learning rate, clip and windows of the chosen cell, and another optimiser than the recipe's takes
     a usual learning rate of its own, unless they are given.
     """
     given = {key: value for key, value in given.items() if value is not None}
@@ -168,6 +176,8 @@ def preset(level, name, **given):
     by_cell = (
         WORD_CELLS.get(given.get("cell"), {}) if level == "word" and given.get("optimizer", "sgd") == "sgd" else {}
     )
+    if "window" in given:
+        by_cell = {key: value for key, value in by_cell.items() if key != "stride"}
     optimizer = given.get("optimizer")
     if optimizer not in (None, PRESETS[level][name]["optimizer"]) and optimizer in OPTIMIZER_LR:
         given.setdefault("lr", OPTIMIZER_LR[optimizer])  # not that of another optimiser

@@ -28,18 +28,29 @@ def train_or_resume(path, kind, config, make_task, stream=None, quiet=False):
     another process trains in it.
     """
     path = Path(path)
-    if not path.exists():
+    result = finished(path, kind, config)
+    if result is not None:
+        return Outcome(path, 0, result)
+    if not (path / "config.json").is_file():
         task = make_task()  # every complaint about the input comes before a folder is made
         with RunFolder.create(path.parent, path.name, stored_config(kind, config, task)) as run_folder:
             return execute(run_folder, task, stream, quiet, fresh=True)
     with RunFolder.open(path) as run_folder:
-        stored = run_folder.read_json("config.json")
-        if stored.get("task") != kind or type(config).from_json(stored["config"]) != config:
-            raise InputError(must_be("run folder", str(path), "a run of the same configuration", "another one"))
-        result = read_result(run_folder)
-        if result is not None:
-            return Outcome(path, 0, result)
-        return resume(run_folder, make_task(), stored, stream, quiet)
+        return resume(run_folder, make_task(), run_folder.read_json("config.json"), stream, quiet)
+
+
+def finished(path, kind, config):
+    """The content of result.json in folder ``path``, None where no run is complete or none was begun.
+
+    InputError when the folder holds a run of another ``kind`` or configuration, or a file of it is damaged.
+    """
+    if not (Path(path) / "config.json").is_file():
+        return None
+    run_folder = RunFolder.open(path)
+    stored = run_folder.read_json("config.json")
+    if stored.get("task") != kind or type(config).from_json(stored["config"]) != config:
+        raise InputError(must_be("run folder", str(path), "a run of the same configuration", "another one"))
+    return read_result(run_folder)
 
 
 def stored_config(kind, config, task):
@@ -68,9 +79,10 @@ def execute(run_folder, task, stream, quiet, fresh):
     loop = Loop(task, run_folder, run, config.log_every, config.checkpoint_every, stream, quiet, kept)
     with StopRequest() as stop:
         try:
-            if fresh:
-                for name, values in task.files().items():
+            for name, values in task.files().items():
+                if not (run_folder.path / name).is_file():  # or a full disk kept the run from writing it
                     run_folder.write_json(name, values)
+            if fresh:
                 say(f"{run_folder.path}: {task.introduction()}, {size_of(task.model):,} parameters,"
                     f" {task.epochs} x {task.updates} updates")  # fmt: skip
                 loop.start()

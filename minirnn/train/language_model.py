@@ -11,6 +11,7 @@ from minirnn.data.registry import find_set, options_of
 from minirnn.errors import InputError, check_shape, must_be
 from minirnn.metrics import Perplexity
 from minirnn.models.word_lm import LanguageModel, detached
+from minirnn.nn.recurrent_dropout import of_piece
 from minirnn.train.progress import in_words
 from minirnn.train.task import Task, under
 
@@ -73,7 +74,8 @@ def _on_device(model, tokens):
 class LanguageModelTask(Task):
     """Training of a LanguageModelConfig on a Corpus.
 
-    Update j of an epoch trains on window j of every stream with the recurrent state carried over from window j - 1.
+    Update j of an epoch trains on window j of every stream with the recurrent state carried over from window j - 1;
+    where windows overlap, that is the state a stride into it, and a window is run in two pieces to have it.
     """
 
     shown = ("valid_perplexity", "valid_bits")
@@ -81,7 +83,7 @@ class LanguageModelTask(Task):
     def __init__(self, config, corpus):
         super().__init__(config, build_model(config, len(corpus.vocab)), describe(corpus))
         self.corpus = corpus
-        self.batches = data.stream_batches(corpus.train, config.batch, config.window)
+        self.batches = data.stream_batches(corpus.train, config.batch, config.window, stride=config.stride)
         for part in ("valid", "test"):
             if len(getattr(corpus, part)) < 2:
                 tokens = len(getattr(corpus, part))
@@ -104,8 +106,13 @@ class LanguageModelTask(Task):
         """Sum over the window of the batch mean: the scale to which lr and clip of thesis sec. 3.4.2 refer."""
         inputs, targets = (self.on_device(part) for part in self.batches[position])
         self.model.train()
-        logits, state = self.model(inputs, self.carried, rng=self.streams(step))
-        return nn.cross_entropy(logits, targets, time="sum"), state
+        rng, cut = self.streams(step), self.batches.stride
+        logits, state = self.model(inputs[:cut], self.carried, rng=rng)
+        loss = nn.cross_entropy(logits, targets[:cut], time="sum")
+        if cut < len(inputs):  # windows overlap: on from the state with which the next one begins
+            logits, _ = self.model(inputs[cut:], state, rng=of_piece(rng, 1, self.config.sampling))
+            loss = loss + nn.cross_entropy(logits, targets[cut:], time="sum")
+        return loss, state
 
     def applied(self, total, seen):
         self.carried = detached(seen)

@@ -7,13 +7,14 @@ import math
 import os
 import platform
 import re
+import shutil
 import uuid
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be
-from minirnn.files import Lock, make_folder, naming, write_atomically
+from minirnn.files import Lock, make_folder, naming, sync_folder, write_atomically
 
 REPORTED = ("minirnn", "numpy", "numba", "safetensors")
 
@@ -36,23 +37,35 @@ class RunFolder:
 
     @classmethod
     def create(cls, runs, name, config):
-        """Make ``runs/name`` with its configuration; InputError when it exists, OSError when it cannot be made."""
+        """Make ``runs/name`` with its configuration, whole or not at all; an empty folder of that name is taken over.
+
+        InputError when it exists, OSError when it cannot be made.
+        """
         if not re.fullmatch(r"[\w.+=-]+", name) or name.strip(".") == "":
             raise InputError(must_be("run folder", "name", "letters, digits and any of . _ - + =", repr(name)))
         path = Path(runs) / name
-        make_folder(Path(runs))
-        with naming(path, "create the folder"):
-            try:
-                path.mkdir()
-            except FileExistsError:
-                what = "a new name"
-                cause = f"go on with 'minirnn train --resume {path}', or choose another --name"
-                raise FolderExists(must_be("run folder", "name", what, repr(str(path)), cause)) from None
-        folder = cls(path)
-        make_folder(folder.checkpoints)
-        folder.write_json("environment.json", environment())
-        folder.write_json("config.json", {"run": uuid.uuid4().hex, **config})
-        return folder
+        exists = FolderExists(
+            must_be("run folder", "name", "a new name", repr(str(path)),
+                    f"go on with 'minirnn train --resume {path}', or choose another --name")
+        )  # fmt: skip
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise exists
+        made = cls(Path(runs) / f".{name}.{uuid.uuid4().hex[:8]}.tmp")
+        make_folder(made.checkpoints)
+        try:
+            made.write_json("environment.json", environment())
+            made.write_json("config.json", {"run": uuid.uuid4().hex, **config})
+            with naming(path, "create the folder"):
+                if path.is_dir():
+                    path.rmdir()
+                made.path.rename(path)
+        except OSError as error:
+            shutil.rmtree(made.path, ignore_errors=True)
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY):  # another process was first
+                raise exists from None
+            raise
+        sync_folder(path.parent)
+        return cls(path)
 
     @classmethod
     def create_numbered(cls, runs, stem, config):
