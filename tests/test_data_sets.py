@@ -15,6 +15,7 @@ from minirnn.data.glove import WordVectors
 from minirnn.data.images import Images
 from minirnn.data.labelled_texts import LabelledTexts
 from minirnn.data.mnist import read_idx, write_idx
+from minirnn.data.registry import find_set
 from minirnn.data.sequence_task import SequenceTask
 from minirnn.data.text_file import read_text
 from minirnn.errors import InputError
@@ -130,6 +131,29 @@ def test_damaged_file_is_named(damage, message, bare, tmp_path):
         (tmp_path / f"ptb/ptb.{part}.txt.gz").write_bytes(damage(gzip.compress(b" some text \n" * 999)))
     with pytest.raises(InputError, match=message):
         data.load("ptb", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "wrong", "message"),
+    [
+        ("conll2003", "eng.testa", b"EU NNP I-NP", r"conll2003/eng.testa line 3: line must be 4 columns"),
+        ("conll2003", "eng.testa", b"EU NNP I-NP I-DOG", r"conll2003/eng.testa line 3: .*I-DOG"),
+        ("conll2003", "eng.testa", b"EU NNP I-NP I-LOC", r"content with sha256 .*put the original there"),
+        ("semeval", "twitter-2013dev-A.tsv", b"7\t\tgood day", r"semeval/twitter-2013dev-A.tsv line 3: label must be"),
+        ("vader", "tweets_GroundTruth.txt", b"7\tfine\tgood day", r"vader/tweets_GroundTruth.txt line 3: mean must be"),
+        ("vader", "tweets_GroundTruth.txt", b"7\t1.0\tgood day", r"content with sha256 .*delete it to fetch it again"),
+    ],
+)
+def test_broken_line_of_a_known_file_is_named_before_its_checksum(name, file, wrong, message, bare, tmp_path):
+    entry = find_set(name, data.SETS)
+    for path, content in entry.twin().items():
+        lines = content.split(b"\n")
+        if path.endswith(file):
+            lines[2] = wrong
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(b"\n".join(lines))
+    with pytest.raises(InputError, match=message):
+        data.load(name, folder=tmp_path)
 
 
 def test_text_file_is_read_split_at_line_ends_and_numbered(tmp_path):

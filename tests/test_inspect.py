@@ -32,8 +32,8 @@ def problem(cell, masked=False):
     weights = Weights(*(rng.standard_normal(s) for s in ((K * H, D), (K * H, H), (K * H,), (K * H,))))
     x, dy = rng.standard_normal((T, B, D)), rng.standard_normal((T, B, H))
     state0, dfinal = (tuple(rng.standard_normal((B, H)) for _ in cell.states) for _ in range(2))
-    schemes = [name for name in cell.masks if not name.startswith("zoneout")]
-    masks = Masks(**{s: rng.choice([0.5, 2.0], (T, B, H)) for s in schemes}) if masked else Masks()
+    values = {name: (0.25, 0.75) if name.startswith("zoneout") else (0.5, 2.0) for name in cell.masks}
+    masks = Masks(**{name: rng.choice(v, (T, B, H)) for name, v in values.items()}) if masked else Masks()
     return x, state0, weights, masks, dy, dfinal
 
 
@@ -42,6 +42,11 @@ def on_the_tape(cell, x, state0, weights, masks, dy, dfinal):
     leaf = lambda: Tensor(np.zeros((B, H)), requires_grad=True)
     phi = {"tanh": ops.tanh, "relu": ops.relu, "identity": lambda a: a}
     drop = lambda name, t, value: value if getattr(masks, name) is None else value * Tensor(getattr(masks, name)[t])
+
+    def choose(name, t, old, new):  # zoneout, slides
+        share = getattr(masks, name)
+        return new if share is None else Tensor(share[t]) * old + Tensor(1 - share[t]) * new
+
     W = [Tensor(w) for w in np.split(weights.weight_ih, len(cell.gates))]
     U = [Tensor(w) for w in np.split(weights.weight_hh, len(cell.gates))]
     b = [Tensor(w) for w in np.split(weights.bias_ih, len(cell.gates))]
@@ -63,12 +68,14 @@ def on_the_tape(cell, x, state0, weights, masks, dy, dfinal):
             kept = ops.sigmoid(a["f"]) * state[1] if cell.forget_gate else state[1]
             new = kept + ops.sigmoid(a["i"]) * drop("ours", t, phi[cell.activation](a["g"]))
             c = drop("moon", t, new)
-            state = [ops.sigmoid(a["o"]) * phi[cell.activation](c) + new_leaves[0], c + new_leaves[1]]
+            h = choose("zoneout_h", t, state[0], ops.sigmoid(a["o"]) * phi[cell.activation](c))
+            state = [h + new_leaves[0], choose("zoneout_c", t, state[1], c) + new_leaves[1]]
         else:  # thesis (2.2.7)-(2.2.9)
             r, z = ops.sigmoid(from_x[0] + from_h[0]), ops.sigmoid(from_x[1] + from_h[1])
             inner = r * from_h[2] if cell.reset_after else (r * h_in) @ U[2].T + v[2]
             n, new = drop("ours", t, ops.tanh(from_x[2] + inner)), z if cell.convention == "thesis" else 1 - z
-            state = [drop("moon", t, (1 - new) * state[0] + new * n) + new_leaves[0]]
+            h = drop("moon", t, (1 - new) * state[0] + new * n)
+            state = [choose("zoneout_h", t, state[0], h) + new_leaves[0]]
         at_states.append(new_leaves)
         loss = loss + (state[0] * Tensor(dy[t])).sum()
     for s, d in zip(state, dfinal):
@@ -147,7 +154,7 @@ def test_masks_and_contents_shown_are_those_used(cell):
     x, state0, weights, masks, dy, _ = problem(cell, masked=True)
     masks = masks._replace(gal=masks.gal[0], ours=None if masks.ours is None else 0.75)  # a sequence's, and a number
     scope = microscope(cell, x, state0, weights, masks, dy, row=1, spectra=0)
-    assert set(scope.masks) == ({"gal"} if cell.name == "rnn" else {"gal", "moon"})
+    assert set(scope.masks) == set(cell.masks) - {"ours"}  # a number is nothing to draw
     np.testing.assert_array_equal(scope.masks["gal"], np.repeat(masks.gal[None, 1], T, axis=0))
     if cell.name != "rnn":
         np.testing.assert_array_equal(scope.masks["moon"], masks.moon[:, 1])
@@ -233,6 +240,12 @@ def test_page_of_every_cell_parses_and_refers_to_nothing_outside(name):
     expected += [f"contents-{s}" for s in reversed(shown.cell.states)]
     expected += ["masks-gal" if shown.cell.name == "rnn" else "masks-ours"]
     assert sections == expected and len(read.texts["h2"]) >= len(sections)
+
+
+def test_a_cell_without_a_forget_gate_is_not_said_to_have_one():
+    text = page(inspect_cell("lstm-version-0", hidden=2, steps=3, batch=1))
+    assert "i, o = σ(a)" in text and "nothing multiplies it" in text and "f<sub>t</sub> alone" not in text
+    assert "i, f, o = σ(a)" in page(inspect_cell("lstm", hidden=2, steps=3, batch=1))
 
 
 def test_page_holds_the_numbers_rounded_and_the_maps_as_bytes():
@@ -350,6 +363,7 @@ def test_the_cell_command_writes_a_page_or_numbers(tmp_path, capsys, monkeypatch
         (["lstm", "--batch", "99999"], "batch must be an integer in 1..4096"),
         (["lstm", "--rate", "1.5"], "rate must be a number in [0, 1)"),
         (["rnn", "--rate", "0.5", "--scheme", "moon"], "gal only, got moon; it has no memory cell"),
+        (["lstm", "--scheme", "moon"], "--scheme must be given with a --rate above 0, got none"),
         (["lstm", "--text", "x"], "--text must be given with a run"),
         (["lstm", "--out", "."], "--out must be a file"),
         (["lstm", "--out", "no/where.html"], "--out must be in an existing folder"),

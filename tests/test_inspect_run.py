@@ -112,13 +112,29 @@ def test_every_checkpoint_is_in_the_slider_in_order_and_the_best_is_marked(run, 
     assert "".join(shown.symbols) == first
 
 
-def test_masks_shown_are_those_of_the_first_update_of_training(run, kept):
-    shown = inspect_run(run, spectra=0)
-    B = min(kept.batch, len(load_corpus(kept).valid) // (kept.window + 1))
-    shape, like = (kept.window, B, kept.hidden), np.zeros(1, np.float32)
-    drawn = draw_mask(stream(kept.seed, "recurrent", 0, 0), shape, 1 - kept.rate, like)
-    for frame in shown.frames:
-        np.testing.assert_array_equal(frame.layers[0].masks["ours"], drawn[:, 0])
+def test_masks_shown_are_those_of_the_first_update_where_the_window_has_its_size(run, kept):
+    """kept.batch rows of kept.window steps: whatever the text, the masks are those that training drew first."""
+    for shown in (inspect_run(run, spectra=0), inspect_run(run, split="train", spectra=0)):
+        assert "dropout as in the run's first update" in shown.subject
+        shape, like = (kept.window, kept.batch, kept.hidden), np.zeros(1, np.float32)
+        drawn = draw_mask(stream(kept.seed, "recurrent", 0, 0), shape, 1 - kept.rate, like)
+        for frame in shown.frames:
+            np.testing.assert_array_equal(frame.layers[0].masks["ours"], drawn[:, 0])
+    for size in ({"steps": 7}, {"batch": 2}, {"text": "ann has a little glass of milk"}):
+        assert "dropout as in training, with masks of this window's own" in inspect_run(run, spectra=0, **size).subject
+    assert "nothing dropped" in inspect_run(run, spectra=0, evaluate=True).subject
+
+
+def test_zoneout_of_a_run_is_shown_as_shares_of_the_old_state(config, tmp_path):
+    zoned = replace(config, zoneout=(0.5, 0.1), rate=0.0, epochs=1)
+    shown = inspect_run(train_language_model(zoned, tmp_path, "zoned", quiet=True).path, spectra=0)
+    masks, text = shown.frames[0].layers[0].masks, page(shown)
+    assert {name: set(np.unique(mask)) for name, mask in masks.items()} == dict.fromkeys(
+        ("zoneout_c", "zoneout_h"), {0.0, 1.0}
+    )
+    assert masks["zoneout_c"].mean() > 0.4 and masks["zoneout_h"].mean() < 0.2
+    assert "Zoneout of the memory" in text and "Zoneout of the hidden state" in text
+    assert "The share of its old memory" in text and "Recurrent dropout masks" not in text
 
 
 def test_what_is_looked_at_is_the_update_that_training_makes(kept):
@@ -244,7 +260,8 @@ def another_task(copy):
         (None, ["--hidden", "5"], "--hidden must be given with a cell"),
         (None, ["--steps", "0"], "steps must be an integer in 1..1000, got 0"),
         (None, ["--batch", "0"], "batch must be an integer in 1..256, got 0"),
-        (None, ["--text", "ann", "--split", "test"], "one at a time, got both"),
+        (None, ["--text", "ann", "--split", "test"], "--text and --split must be given one at a time, got both"),
+        (None, ["--text", "ann", "--batch", "3"], "--text and --batch must be given one at a time, got both"),
         (None, ["--text", "☃☃"], "got '☃'"),
         (None, ["--out", "/no/such/folder/page.html"], "in an existing folder"),
     ],

@@ -354,12 +354,17 @@ def test_masks_of_overlapping_windows_are_one_a_sequence_or_new_in_each_piece(co
     assert np.array_equal(*drawn) == (sampling == "per_sequence")
 
 
-@pytest.mark.parametrize(("values", "message"), [({"patience": 0}, "patience must be an integer of at least 1"),
-                                                 ({"decay": -1.0}, "decay must be a positive number"),
-                                                 ({"stride": 21}, "stride must be at most the window, 20, got 21"),
-                                                 ({"scheme": "theirs", "rate": 0.0}, "scheme must be one of ours"),
-                                                 ({"sampling": "daily", "rate": 0.0}, "sampling must be one of"),
-                                                 ({"scaling": "none", "rate": 0.0}, "scaling must be one of")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"patience": 0}, "patience must be an integer of at least 1"),
+        ({"decay": -1.0}, "decay must be a positive number"),
+        ({"stride": 21}, "stride must be at most the window, 20, got 21"),
+        ({"scheme": "theirs", "rate": 0.0}, "scheme must be one of ours"),
+        ({"sampling": "daily", "rate": 0.0}, "sampling must be one of"),
+        ({"scaling": "none", "rate": 0.0}, "scaling must be one of"),
+    ],
+)
 def test_bad_recipes_are_refused(config, values, message):
     with pytest.raises(InputError, match=message):
         replace(config, **values)

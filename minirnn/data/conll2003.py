@@ -38,4 +38,5 @@ SET = DataSet(
     files=tuple(RemoteFile(path_of(part), sha256, size, ()) for part, (_, sha256, size) in FILES.items()),
     build=build,
     twin=twin,
+    explains=True,
 )

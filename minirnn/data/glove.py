@@ -103,4 +103,5 @@ SET = DataSet(
     files=(RemoteFile(PATH, "9a50408dccf036fa48d3920f4cdd4f7db01a702ff16d33b4edc4da16e874c396", 13_593_055, ()),),
     build=build,
     twin=twin,
+    explains=True,
 )

@@ -30,6 +30,7 @@ class RemoteFile:
 class DataSet:
     """A registry entry. ``build(contents, origin, **options)`` makes the set from {path: bytes}; ``twin()`` makes
     generated contents of the same schema; ``embedded()``, for sets without files, the contents that need no download.
+    ``explains``: of broken contents ``build`` raises InputError with file and line.
     """
 
     name: str
@@ -40,6 +41,7 @@ class DataSet:
     files: tuple[RemoteFile, ...] = ()
     embedded: Callable | None = None
     carried_by: str = ""  # what brings an embedded set, for the listing
+    explains: bool = False
 
 
 def options_of(entry):
@@ -97,8 +99,8 @@ def locate(file, folder=None):
     return None, None
 
 
-def read_verified(path, file):
-    """The content of a file, unpacked and checked; InputError for a damaged gzip file or a wrong sha256."""
+def unpacked(path):
+    """The content of a file, plain or .gz; InputError for a damaged gzip file."""
     data = path.read_bytes()
     if path.suffix == ".gz":
         try:
@@ -113,17 +115,18 @@ def read_verified(path, file):
                     "the copy was cut short; delete it and fetch it again",
                 )
             ) from None
+    return data
+
+
+def read_verified(path, file):
+    """The content of a file, unpacked and checked; InputError for a damaged gzip file or a wrong sha256."""
+    data = unpacked(path)
     digest = hashlib.sha256(data).hexdigest()
     if digest != file.sha256:
-        raise InputError(
-            must_be(
-                "data",
-                str(path),
-                f"the content with sha256 {file.sha256[:12]}... ({file.size} bytes)",
-                f"{digest[:12]}... ({len(data)} bytes)",
-                "it is damaged or another version; delete it, or train on your own text with --text",
-            )
-        )
+        what = f"the content with sha256 {file.sha256[:12]}... ({file.size} bytes)"
+        again = "delete it to fetch it again" if file.mirrors else "put the original there"
+        cause = f"it is damaged or another version; {again}, or ask for the generated twin"
+        raise InputError(must_be("data", str(path), what, f"{digest[:12]}... ({len(data)} bytes)", cause))
     return data
 
 
@@ -151,9 +154,14 @@ def contents_of(entry, source, folder=None):
         if missing:
             raise InputError(missing_message(entry, missing, folder))
     located = fetch(entry, folder)
-    contents = {file.path: read_verified(path, file) for file, (path, _) in zip(entry.files, located)}
     origins = {origin for _, origin in located}
-    return contents, "data folder" if origins == {"data folder"} else "cache"
+    origin = "data folder" if origins == {"data folder"} else "cache"
+    try:
+        return {file.path: read_verified(path, file) for file, (path, _) in zip(entry.files, located)}, origin
+    except InputError:
+        if entry.explains:  # a broken line says more than a wrong sha256
+            entry.build({file.path: unpacked(path) for file, (path, _) in zip(entry.files, located)}, origin)
+        raise
 
 
 def missing_message(entry, missing, folder=None):

@@ -44,9 +44,9 @@ def read(data, path):
 
 
 def build(contents, origin):
-    """The LabelledTexts: 10,173 rows for training, 1,654, and 3,547 / 2,390 / 1,853 / 86 in four test sets.
+    """The LabelledTexts: 10,153 tweets for training, 1,654, and 3,547 / 2,390 / 1,853 / 86 in four test sets.
 
-    A tweet that also stands in another part is left out of the training part. The weak set, SMS-2013 and
+    A tweet that also stands in another part is left out of the training part's 10,173. The weak set, SMS-2013 and
     LiveJournal-2014 are missing.
     """
     by_part = {}
@@ -80,4 +80,5 @@ SET = DataSet(
     files=tuple(RemoteFile(path_of(file), sha256, size, ()) for file, (_, sha256, size) in FILES.items()),
     build=build,
     twin=twin,
+    explains=True,
 )

@@ -83,4 +83,5 @@ SET = DataSet(
     ),
     build=build,
     twin=twin,
+    explains=True,
 )

@@ -43,7 +43,7 @@ class Options:
     jobs: Annotated[int, arg(help="runs at once, in processes that share the threads out")] = 1
     runs: Annotated[Path, arg(help="where the run folders are kept")] = Path("runs/reproduce")
     data_folder: Annotated[Path | None, arg(help="where the sets' files are; default MINIRNN_DATA")] = None
-    figure: Annotated[Path | None, arg(metavar="PNG", help="where a figure is written; default NAME-SCALE.png in --runs")] = None
+    figure: Annotated[Path | None, arg(metavar="PNG", help="the figure; default --runs/NAME-SCALE.png")] = None
     names: Annotated[bool, arg(name="list", help="print the experiments, or the rows of NAME, and end")] = False
     finished: Annotated[bool, arg(help="run nothing: show what is complete")] = False
     as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False

@@ -98,7 +98,7 @@ class Results:
         self.columns = {column.title: column for column in experiment.columns}
 
     def values(self, row, column):
-        """One number for each seed of a cell of the table, ``absent`` where it was not measured; NotRun without runs."""
+        """One number a seed of a cell of the table, ``absent`` where it was not measured; NotRun without runs."""
         entry = self.columns[column]
         found = [run.get(entry.metric) for run in self.runs.get(row, ())]
         if not found:

@@ -26,8 +26,9 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
 
     The text is the run's ``split`` ("train", "valid", "test"; ``folder`` as in ``data.load``), cut into ``batch``
     streams (the run's own number, fewer for a short text), or ``text`` itself; ``steps`` of it, by default the run's
-    window. As in training: the same loss, dropout with the masks of the run's first update; without any where
-    ``evaluate``. ``say`` is told about checkpoints that cannot be used, ``progress`` what is being looked at.
+    window. As in training: the same loss, and dropout, where the window has the size of the run's with the masks of
+    its first update; without any where ``evaluate``. ``say`` is told about checkpoints that cannot be used,
+    ``progress`` what is being looked at.
     Raises InputError when it is no run folder, no checkpoint can be used, or the text is too short.
     """
     run_folder = RunFolder.open(path)
@@ -74,7 +75,9 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
         reasons = ": " + "; ".join(unusable) if unusable else " yet"
         raise InputError(f"run folder {path}: no usable checkpoint{reasons}")
     layer = f"The {config.layers} {config.cell} layers" if config.layers > 1 else f"The {config.cell} layer"
-    dropped = "nothing dropped, as in evaluation" if evaluate else "dropout as in the run's first update"
+    like_first = (*inputs.shape, config.stride) == (config.window, config.batch, None)
+    masks = "as in the run's first update" if like_first else "as in training, with masks of this window's own"
+    dropped = "nothing dropped, as in evaluation" if evaluate else f"dropout {masks}"
     return Inspection(
         name=run_folder.path.resolve().name,
         cell=cell,

@@ -1,11 +1,14 @@
 """What stands over each panel of the page: a heading, and a sentence on how to read it, as HTML."""
 
 GATES = {
+    "lstm without f": "i, o = σ(a) and g = φ(a), version 0 of thesis (2.2.4)",
     "rnn": "h<sub>t</sub> = f(a<sub>t</sub>), thesis (2.2.2)",
     "lstm": "i, f, o = σ(a) and g = φ(a), thesis (2.2.4)",
     "gru": "r, z = σ(a), thesis (2.2.7), and n = tanh(a), thesis (2.2.8)",
 }
 ROADS = {
+    "lstm without f": "c has a road of its own, where nothing multiplies it on the way back, for there is no forget "
+    "gate; ∂L/∂c<sub>t</sub> counts what step t+1 hands back, h<sub>t</sub> held fixed",
     "rnn": "each step back multiplies it by diag(f′)W<sub>hh</sub>, from thesis (2.2.2)",
     "lstm": "c has a road of its own, where each step back multiplies by f<sub>t</sub> alone, from thesis (2.2.5); "
     "∂L/∂c<sub>t</sub> counts what step t+1 hands back, h<sub>t</sub> held fixed",
@@ -23,6 +26,7 @@ MASKS = {
     "moon": "it multiplies the new memory, thesis (3.3.9)",
     "ours": "it multiplies the candidate update, thesis (3.3.10)",
 }
+ZONEOUT = {"zoneout_c": "memory", "zoneout_h": "hidden state"}
 
 
 def panels(inspection, stride):
@@ -31,14 +35,15 @@ def panels(inspection, stride):
     One unit in ``stride`` is drawn. Another cell than those of the tables gets sentences without equations.
     """
     cell, first = inspection.cell, inspection.frames[0].layers[0]
+    kind = cell.name if getattr(cell, "forget_gate", True) else f"{cell.name} without f"
     name, units = cell.name, "" if stride == 1 else f" Only one unit in {stride} is shown, to keep the page small."
     yield "gates", "The gradient at each gate", (
         "‖∂L/∂a<sub>t</sub>‖ over the batch, a<sub>t</sub> what enters the gate"
-        f"{_also(GATES.get(name))}; a gate whose line is low learns nothing from that step."
+        f"{_also(GATES.get(kind))}; a gate whose line is low learns nothing from that step."
     )  # fmt: skip
     yield "states", "The gradient at each state", (
         f"{' and '.join(f'‖∂L/∂{s}<sub>t</sub>‖' for s in cell.states)} over the batch; a gradient goes from right to "
-        f"left{_also(ROADS.get(name))}."
+        f"left{_also(ROADS.get(kind))}."
     )  # fmt: skip
     yield "saturation", "Saturation", (
         "The share of units, over the batch, where a gate is so far to one side that its slope is nearly 0 and no "
@@ -56,6 +61,12 @@ def panels(inspection, stride):
             f"remembered. First row of the batch; column 0 is the initial state.{units}"
         )  # fmt: skip
     for scheme in first.masks:
+        if scheme in ZONEOUT:
+            yield f"masks-{scheme}", f"Zoneout of the {ZONEOUT[scheme]}", (
+                f"The share of its old {ZONEOUT[scheme]} that each unit keeps at each step, drawn anew at every one: 1 "
+                f"keeps the old value, 0 takes the new. First row of the batch.{units}"
+            )  # fmt: skip
+            continue
         yield f"masks-{scheme}", f"Recurrent dropout masks: {scheme}", (
             f"The factor of every unit at every step{_also(MASKS.get((name, scheme)) or MASKS.get(scheme))}; long "
             f"stripes are one mask for the whole sequence. First row of the batch.{units}"

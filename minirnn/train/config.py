@@ -166,8 +166,8 @@ class LanguageModelConfig(TrainingConfig):
 def preset(level, name, **given):
     """The configuration of a preset ("classroom", "thesis", "quick") with what is given (and not None) in its place.
 
-    The word recipe takes the learning rate, clip and windows of the chosen cell, and another optimiser than the recipe's takes
-    a usual learning rate of its own, unless they are given.
+    The word recipe takes the learning rate, clip and windows of the chosen cell, and another optimiser than the
+    recipe's takes a usual learning rate of its own, unless they are given.
     """
     given = {key: value for key, value in given.items() if value is not None}
     if level not in PRESETS or name not in PRESETS[level]:
