@@ -91,7 +91,7 @@ def recipe(level):
 
 SCALES = {
     "smoke": Scale({"preset": "quick", "hidden": 8, "embedding": 8, "limit": 50, "window": 70, "epochs": 1}),
-    "classroom": Scale({"preset": "classroom", "epochs": EPOCHS}, claims=CLAIMS, rows=CLASSROOM),
+    "classroom": Scale({"preset": "classroom", "epochs": EPOCHS}, seeds=2, claims=CLAIMS, rows=CLASSROOM),
     "paper": Scale({"preset": "thesis", "patience": PATIENCE}, claims=PAPER_CLAIMS),
 }  # fmt: skip
 CURVE = ("train_perplexity", "valid_perplexity", "lr")
