@@ -175,8 +175,8 @@ def test_text_file_is_read_split_at_line_ends_and_numbered(tmp_path):
     [
         (b"", "got 0 bytes without a word; the file is empty"),
         (b" \n\n ", "without a word"),
-        (b"good line\nbad \xff line\n", r"own.txt must be UTF-8, got byte 0xff at offset 14 \(line 2\)"),
-        (b"\xef\xbb\xbfa\xe9", r"byte 0xe9 at offset 4 \(line 1\)"),
+        (b"good line\nbad \xff line\n", "own.txt line 2: bytes must be UTF-8, got byte 0xff at offset 14"),
+        (b"\xef\xbb\xbfa\xe9", r"line 1: bytes must be UTF-8, got byte 0xe9 at offset 4"),
         (b"a" * 500, "at least 2 different ones, got 1"),
     ],
 )

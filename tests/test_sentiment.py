@@ -13,7 +13,8 @@ from minirnn.experiments import find
 from minirnn.models.sequence_classifier import SequenceClassifier, TextClassifier
 from minirnn.train import sentiment
 from minirnn.train.execute import train_or_resume
-from minirnn.train.sentiment import SentimentConfig, SentimentTask, batch_places, make_task, pad, word_table
+from minirnn.train.sentiment import SentimentConfig, SentimentTask, batch_places, make_task, word_table
+from minirnn.train.task import pad
 
 CONFIG = SentimentConfig(
     data="sentiment-grammar", vectors="random", vector_size=5, hidden=6, batch=8, epoch_updates=5, weak_epochs=2,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minirnn.data.text_bytes import decoded
 from minirnn.errors import InputError, must_be
 
 CLASSES = ("negative", "neutral", "positive")
@@ -99,13 +100,8 @@ def read_rows(data, path, prepare):
     another number of columns, a text without a word, bytes that are not UTF-8, and for a file without a line.
     """
     rows = []
-    for number, line in enumerate(data.split(b"\n"), 1):
-        where = f"{path} line {number}"
-        try:
-            columns = line.rstrip(b"\r").decode("utf-8-sig" if number == 1 else "utf-8").split("\t")
-        except UnicodeDecodeError as error:
-            byte = f"byte 0x{error.object[error.start]:02x}"
-            raise InputError(must_be(where, "bytes", "UTF-8", byte, "save the file as UTF-8 first")) from None
+    for number, line in enumerate(decoded(data, path).split("\n"), 1):
+        where, columns = f"{path} line {number}", line.rstrip("\r").split("\t")
         if columns == [""]:
             continue
         if len(columns) not in (3, 4) or columns[3:] not in ([], [""]):

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from minirnn.data.text_bytes import decoded
 from minirnn.errors import InputError, must_be
 
 TYPES = ("LOC", "MISC", "ORG", "PER")
@@ -52,12 +53,7 @@ def read_columns(data, path, types=TYPES):
     with B-X only right after another of type X. InputError with file and line for anything else, bytes that are not
     UTF-8, or no sentence at all.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        got = f"byte 0x{error.object[error.start]:02x}"
-        raise InputError(must_be(f"{path} line {line}", "bytes", "UTF-8", got, "save it as UTF-8 first")) from None
+    text = decoded(data, path)
     sentences, words, tags, previous = [], [], [], "O"
     for number, line in enumerate(text.split("\n"), 1):
         columns = re.split(r"[ \t]+", line.strip(" \t\r"))

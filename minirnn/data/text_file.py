@@ -5,32 +5,20 @@ from pathlib import Path
 from minirnn.data.corpus import Corpus, corpus_of
 from minirnn.data.generated_text import lexicon, sentences
 from minirnn.data.registry import DataSet
+from minirnn.data.text_bytes import decoded
 from minirnn.errors import InputError, must_be
 from minirnn.files import naming
 
 
 def read_text(path):
-    """The text of a UTF-8 file with line ends as "\\n"; InputError for other bytes, naming file and offset."""
+    """The text of a UTF-8 file with line ends as "\\n"; InputError for other bytes, naming file and line."""
     path = Path(path).expanduser()
     if not path.is_file():
         cause = "is the path relative to another folder? --text FILE says where it is"
         raise InputError(must_be("text", "file", "an existing text file", repr(str(path)), cause))
     with naming(path, "read"):
         data = path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        offset = error.start + (len(data) - len(error.object))  # the codec may have dropped a byte order mark
-        line = data[:offset].count(b"\n") + 1
-        raise InputError(
-            must_be(
-                "text",
-                str(path),
-                "UTF-8",
-                f"byte 0x{data[offset]:02x} at offset {offset} (line {line})",
-                "save it as UTF-8 first",
-            )
-        ) from None
+    text = decoded(data, path)
     if not text.strip():
         raise InputError(must_be("text", str(path), "a text", f"{len(data)} bytes without a word", "the file is empty"))
     return text.replace("\r\n", "\n").replace("\r", "\n")

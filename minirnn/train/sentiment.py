@@ -15,7 +15,7 @@ from minirnn.errors import InputError, must_be
 from minirnn.metrics import ClassScores
 from minirnn.models.sequence_classifier import TextClassifier
 from minirnn.train.config import TrainingConfig
-from minirnn.train.task import Task
+from minirnn.train.task import Task, pad
 
 EVALUATION_BATCH = 128
 FREQUENT = 5  # a word without a vector that training has so often gets a random one: emoticons, <user>
@@ -61,15 +61,6 @@ class SentimentConfig(TrainingConfig):
         if self.weak == self.data:
             raise InputError(must_be(self.where, "weak", "another set than data", repr(self.weak)))
         super().__post_init__()
-
-
-def pad(texts):
-    """Texts in numbers side by side -> (T, B) ints, zero beyond their ends, and lengths (B,)."""
-    lengths = np.array([len(text) for text in texts])
-    words = np.zeros((lengths.max(), len(texts)), np.int64)
-    for b, text in enumerate(texts):
-        words[: lengths[b], b] = text
-    return words, lengths
 
 
 def batch_places(count, size, number, order):

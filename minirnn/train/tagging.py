@@ -14,7 +14,7 @@ from minirnn.errors import InputError, must_be
 from minirnn.metrics import EntityScores
 from minirnn.models.tagger import Tagger
 from minirnn.train.config import TrainingConfig
-from minirnn.train.task import Task
+from minirnn.train.task import Task, pad
 
 EVALUATION_BATCH = 128
 
@@ -70,15 +70,6 @@ class Encoded(NamedTuple):
     tags: np.ndarray
 
 
-def pad(sentences):
-    """Encoded sentences side by side -> words, capitals, tags (T, B), zero beyond their ends, and lengths (B,)."""
-    lengths = np.array([len(sentence.words) for sentence in sentences])
-    arrays = np.zeros((3, lengths.max(), len(sentences)), np.int64)
-    for b, sentence in enumerate(sentences):
-        arrays[:, : lengths[b], b] = sentence
-    return *arrays, lengths
-
-
 def windows(sentences, words, rng):
     """A window of at most ``words`` consecutive words of every sentence, its start drawn from ``rng`` -> list."""
     samples = []
@@ -91,7 +82,7 @@ def windows(sentences, words, rng):
 def forward(model, sentences, rng=None):
     """A Tagger on Encoded sentences -> logits (T, B, tags), mean loss of the words, tags (T, B) and
     inside (T, B), where there is a word."""
-    words, capitals, tags, lengths = pad(sentences)
+    (words, capitals, tags), lengths = pad(sentences)
     inside = np.arange(len(words))[:, None] < lengths
     words, capitals, tags, mask = (to_device(a, model.output.weight.device) for a in (words, capitals, tags, inside))
     logits = model(words, capitals if model.classes else None, lengths, rng)

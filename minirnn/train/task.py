@@ -137,6 +137,16 @@ class Task:
         return self.model.state_dict()
 
 
+def pad(sequences):
+    """Integers (..., L) of several lengths L side by side -> (..., T, B), zero beyond their ends, and lengths (B,)."""
+    sequences = [np.asarray(sequence) for sequence in sequences]
+    lengths = np.array([sequence.shape[-1] for sequence in sequences])
+    padded = np.zeros((*sequences[0].shape[:-1], lengths.max(), len(sequences)), np.int64)
+    for b, sequence in enumerate(sequences):
+        padded[..., : lengths[b], b] = sequence
+    return padded, lengths
+
+
 def under(prefix, arrays):
     """The entries whose names begin with ``prefix``, without it."""
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
