@@ -12,7 +12,7 @@ import pytest
 
 from minirnn import cli
 from minirnn.errors import InputError
-from minirnn.experiments import EXPERIMENTS, command, find, kinds, table, temporal_order, word_lm
+from minirnn.experiments import EXPERIMENTS, command, find, kinds, table, temporal_order, word_lm, worker
 from minirnn.experiments.experiment import Claim, Column, Experiment, Results, Row, Scale
 from minirnn.experiments.grid import jobs_of, run_jobs
 from minirnn.train.config import LanguageModelConfig
@@ -221,6 +221,16 @@ class Worker:
 def test_the_worst_end_of_a_process_is_the_exit_status(ended, status, tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", type("Ended", (Worker,), {"status": ended}))
     assert run_jobs(jobs_of(TOY, "smoke", TOY.rows, 1, tmp_path), processes=2, quiet=True) == status
+
+
+def test_a_worker_interrupted_while_it_reads_data_ends_quietly(monkeypatch, capsys):
+    def interrupted(*arguments, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kinds, "run", interrupted)
+    task = {"kind": "temporal-order", "config": {}, "path": "p", "folder": None, "quiet": True}
+    assert worker.main(json.dumps(task)) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_processes_share_out_the_threads_the_user_allows(tmp_path, monkeypatch):
