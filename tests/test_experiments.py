@@ -110,6 +110,13 @@ def test_claims_compare_rows_on_the_seeds_they_share():
     assert apart.judge("classroom") == [("a below b", None)]
 
 
+def test_a_run_ended_by_hand_is_marked():
+    runs = [result(0, share=0.1, ended="by hand"), result(1, share=0.3, ended="as configured")]
+    results = Results(SMALL, {"a": runs})
+    found = table.as_json(SMALL, "classroom", SMALL.rows, results, {})
+    assert found["rows"][0]["ended_by_hand"] == [0] and table.text(found).count("2, 1 ended by hand") == 1
+
+
 def test_a_task_that_was_never_solved_counts_as_infinitely_many_updates():
     claims = dict(zip(("slower", "same"), temporal_order.CLAIMS[2::2]))
 

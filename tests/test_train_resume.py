@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from minirnn.cli import main
 from minirnn.errors import InputError
 from minirnn.files import Lock
 from minirnn.train import load_model, loop, resume_run, train_language_model
@@ -212,6 +213,29 @@ def test_a_file_that_a_full_disk_kept_back_is_written_on_resume(config, whole, t
     assert same_result(resume_run(early, quiet=True).result, whole.result)
     assert (early / "vocabulary.json").read_bytes() == (whole.path / "vocabulary.json").read_bytes()
     load_model(early)
+
+
+def test_a_run_can_be_ended_at_its_best_epoch_so_far(config, tmp_path, stop_at_look, monkeypatch, capsys):
+    """Seven updates into the second epoch: the first is the best, and nothing more is trained."""
+    longer = replace(config, epochs=4)
+    updates = LanguageModelTask(longer, load_corpus(longer)).updates
+    stop_at_look(updates + 8)
+    cut = train_language_model(longer, tmp_path, "cut", quiet=True).path
+    monkeypatch.undo()
+    assert main(["train", "--resume", str(cut), "--end", "--json", "--silent"]) == 0
+    ended = json.loads(capsys.readouterr().out)
+    one = train_language_model(replace(config, epochs=1), tmp_path, "one", quiet=True).result
+    assert ended["ended"] == "by hand" and one["ended"] == "as configured"
+    assert (ended["epochs"], ended["best_epoch"]) == (1, 1) and ended["updates"] >= updates
+    assert ended["test_perplexity"] == one["test_perplexity"] and ended["parameters_sha256"] == one["parameters_sha256"]
+    assert main(["train", "--resume", str(cut)]) == 0 and "is complete" in capsys.readouterr().err
+
+    stop_at_look(5)
+    early = train_language_model(longer, tmp_path, "early", quiet=True).path
+    monkeypatch.undo()
+    assert main(["train", "--resume", str(early), "--end"]) == 2
+    assert "--end must be given after the first epoch has ended" in capsys.readouterr().err
+    assert not (early / "result.json").exists()
 
 
 def test_a_run_folder_comes_into_being_whole_or_not_at_all(config, whole, tmp_path, monkeypatch):

@@ -37,7 +37,8 @@ def as_json(experiment, scale, shown, results, missing):
         ours = {c.title: _measured(results, row.key, c.title) for c in experiment.columns}
         rows.append({"row": row.key, "paper": row.reported, "ours": ours, "seeds": [run["seed"] for run in runs],
                      "missing": missing.get(row.key, 0), "seconds": [round(run["seconds"]) for run in runs],
-                     "config": runs[0]["config"] if runs else None})  # fmt: skip
+                     "config": runs[0]["config"] if runs else None,
+                     "ended_by_hand": [run["seed"] for run in runs if run.get("ended") == "by hand"]})  # fmt: skip
         for name in (*experiment.kept, *(["epochs"] if experiment.curve else [])):
             rows[-1][name] = [run[name] for run in runs]
     found = {(run["data"]["name"], run["data"]["origin"]) for runs in results.runs.values() for run in runs}
@@ -79,8 +80,9 @@ def text(saved):
             if title in paired:
                 cells.append(f"{row['paper'][title]:{form}}" if title in row["paper"] else "")
             cells.append(_ours(row["ours"][title], form))
-        done = len(row["seeds"])
-        lines.append([*cells, f"{done} of {done + row['missing']}" if row["missing"] else str(done)])
+        done, cut = len(row["seeds"]), len(row.get("ended_by_hand", ()))
+        seeds = f"{done} of {done + row['missing']}" if row["missing"] else str(done)
+        lines.append([*cells, seeds + (f", {cut} ended by hand" if cut else "")])
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     aligned = ["  ".join(f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}" for k, (cell, w) in enumerate(zip(line, widths)))
                for line in lines]  # fmt: skip

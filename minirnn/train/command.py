@@ -123,6 +123,7 @@ def resume(
     resume: Annotated[Path, tyro.conf.arg(metavar="RUN", help="the run folder")],
     data_folder: Annotated[Path | None, tyro.conf.arg(help="where the data are; default MINIRNN_DATA")] = None,
     text: Annotated[Path | None, tyro.conf.arg(help="where the text file is now, if it was moved")] = None,
+    end: Annotated[bool, tyro.conf.arg(help="train no further: test the best epoch so far")] = False,
     json: Annotated[bool, tyro.conf.arg(help="print result.json to standard output")] = False,
     silent: Annotated[bool, tyro.conf.arg(help="no progress")] = False,
 ):
@@ -130,7 +131,7 @@ def resume(
 
     Example: minirnn train --resume runs/word-lm-python-help-lstm-1
     """
-    return resume_run(resume, data_folder, text, quiet=silent), json
+    return resume_run(resume, data_folder, text, quiet=silent, end=end), json
 
 
 def main(argv):

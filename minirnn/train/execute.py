@@ -58,8 +58,9 @@ def stored_config(kind, config, task):
     return {"task": kind, "config": config.to_json(), "data_fingerprint": task.data["fingerprint"]}
 
 
-def resume(run_folder, task, stored, stream, quiet):
-    """Go on with the run of an entered RunFolder; ``stored`` is its config.json. InputError for other data."""
+def resume(run_folder, task, stored, stream, quiet, end=False):
+    """Go on with the run of an entered RunFolder, or ``end`` it; ``stored`` is its config.json. InputError for other
+    data."""
     if task.data["fingerprint"] != stored.get("data_fingerprint"):
         origin = task.data["origin"]
         cause = f"the run was started on other data, or another Python's help texts; origin now: {origin}"
@@ -67,11 +68,14 @@ def resume(run_folder, task, stored, stream, quiet):
         raise InputError(must_be(where, "data", "those the run was started on", "different ones", cause))
     for name, before, now in changes(run_folder.read_json("environment.json"), environment()):
         sayer(stream, quiet)(f"{name} was {before} when the run began and is {now}: the last digits may differ")
-    return execute(run_folder, task, stream, quiet, fresh=False)
+    return execute(run_folder, task, stream, quiet, fresh=False, end=end)
 
 
-def execute(run_folder, task, stream, quiet, fresh):
-    """Train ``task`` in an entered RunFolder -> Outcome. Ctrl-C and SIGTERM end it with a checkpoint."""
+def execute(run_folder, task, stream, quiet, fresh, end=False):
+    """Train ``task`` in an entered RunFolder -> Outcome. Ctrl-C and SIGTERM end it with a checkpoint.
+
+    ``end``: train no further but test the best epoch so far; InputError when none has ended.
+    """
     run = run_folder.read_json("config.json")["run"]
     say = sayer(stream, quiet)
     config = task.config
@@ -88,7 +92,10 @@ def execute(run_folder, task, stream, quiet, fresh):
                 loop.start()
             else:
                 loop.resume(say)
-            result = _finish(run_folder, task, loop, stop, say) if loop.train(stop) else None
+            if end and loop.best is None:
+                what, cause = "after the first epoch has ended", "there is nothing to test yet"
+                raise InputError(must_be("train", "--end", f"given {what}", f"at update {loop.step}", cause))
+            result = _finish(run_folder, task, loop, stop, say) if end or loop.train(stop) else None
         except OSError:
             safe = "no checkpoint yet" if loop.saved_step is None else f"checkpoint of update {loop.saved_step} is safe"
             say(f"stopped at update {loop.step}, {safe}; when there is room: minirnn train --resume {run_folder.path}")
@@ -114,6 +121,7 @@ def _finish(run_folder, task, loop, stop, say):
     result = {
         **{name: loop.best["metrics"][name] for name in task.shown}, **tested, "tested_parameters": used,
         "best_epoch": loop.best["epoch"], "best_checkpoint": loop.best["checkpoint"],
+        "ended": "as configured" if task.finished(loop.epoch, loop.best) else "by hand",
         "epochs": loop.epoch, "updates": loop.step, "skipped_updates": loop.skipped, "parameters": size_of(task.model),
         "parameters_sha256": hash_of(task.parameters_only()), "chain": loop.chain, "data": task.data,
         "seconds": loop.elapsed(), f"{task.unit}_per_second": loop.rate(),

@@ -31,11 +31,12 @@ def train_language_model(config, runs="runs", name=None, folder=None, stream=Non
         return execute(run_folder, task, stream, quiet, fresh=True)
 
 
-def resume_run(path, folder=None, text=None, stream=None, quiet=False):
+def resume_run(path, folder=None, text=None, stream=None, quiet=False, end=False):
     """Go on with the run in folder ``path`` from its newest usable checkpoint -> Outcome, as if it had never stopped.
 
-    ``text`` says where a text file is now, if it was moved. InputError when it is no run folder, its data have
-    changed, or another process is training in it.
+    ``text`` says where a text file is now, if it was moved. ``end``: train no further, test the best epoch so far; the
+    result says so. InputError when it is no run folder, its data have changed, another process is training in it, or
+    there is no epoch to test.
     """
     with RunFolder.open(path) as run_folder:
         result = read_result(run_folder)
@@ -47,7 +48,7 @@ def resume_run(path, folder=None, text=None, stream=None, quiet=False):
         if text is not None:
             config = LanguageModelConfig.from_json({**config.to_json(), "text": str(text)})
         task = LanguageModelTask(config, load_corpus(config, folder))
-        return resume(run_folder, task, stored, stream, quiet)
+        return resume(run_folder, task, stored, stream, quiet, end)
 
 
 def read_config(run_folder, stored):
