@@ -186,7 +186,7 @@ function heat(id, kind, name, first) {
   if (state.step >= first) {
     const there = [...values.slice((state.step - first) * units, (state.step - first + 1) * units)].map(value).filter((v) => v !== null);
     const mean = there.reduce((a, v) => a + (signed ? Math.abs(v) : v), 0) / there.length;
-    legend += `<span>mean ${signed ? "size" : "factor"} at this step: ${there.length ? number(mean) : "missing"}</span>`;
+    legend += `<span>mean ${signed ? "size" : "value"} at this step: ${there.length ? number(mean) : "missing"}</span>`;
   }
   draw(id, height, `${kind} of ${name}, unit by step`, body, legend);
 }
