@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from minirnn.errors import InputError
-from minirnn.train.config import preset
+from minirnn.train.config import need_rate, preset
 from minirnn.train.loop import Diverged
 from minirnn.train.runs import resume_run, train_language_model
 
@@ -108,9 +108,7 @@ def train(level, options):
         raise InputError("train: --data and --text must be given one at a time, got both")
     if options.quick and options.preset not in (None, "quick"):
         raise InputError(f"train: --quick and --preset must be given one at a time, got --quick and {options.preset}")
-    of_dropout = [name for name in ("scheme", "sampling", "scaling") if given[name] is not None]
-    if of_dropout and not options.rate:
-        raise InputError(f"train: --{of_dropout[0]} must be given with a --rate above 0, got {options.rate or 'none'}")
+    need_rate("train", given, options.rate)
     if options.twin and options.text is not None:
         raise InputError("train: --twin must be given with a data set, got --text; a file of yours has no twin")
     if options.twin:

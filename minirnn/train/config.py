@@ -163,6 +163,13 @@ class LanguageModelConfig(TrainingConfig):
         super().__post_init__()
 
 
+def need_rate(where, given, rate):
+    """InputError for command-line options of recurrent dropout, {name: value or None}, without a rate above 0."""
+    for name in ("scheme", "sampling", "scaling"):
+        if given.get(name) is not None and not rate:
+            raise InputError(f"{where}: --{name} must be given with a --rate above 0, got {rate or 'none'}")
+
+
 def preset(level, name, **given):
     """The configuration of a preset ("classroom", "thesis", "quick") with what is given (and not None) in its place.
 

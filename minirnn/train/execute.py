@@ -28,15 +28,15 @@ def train_or_resume(path, kind, config, make_task, stream=None, quiet=False):
     another process trains in it.
     """
     path = Path(path)
-    result = finished(path, kind, config)
-    if result is not None:
-        return Outcome(path, 0, result)
     if not (path / "config.json").is_file():
         task = make_task()  # every complaint about the input comes before a folder is made
         with RunFolder.create(path.parent, path.name, stored_config(kind, config, task)) as run_folder:
             return execute(run_folder, task, stream, quiet, fresh=True)
     with RunFolder.open(path) as run_folder:
-        return resume(run_folder, make_task(), run_folder.read_json("config.json"), stream, quiet)
+        stored, result = _same_run(run_folder, kind, config)
+        if result is not None:
+            return Outcome(path, 0, result)
+        return resume(run_folder, make_task(), stored, stream, quiet)
 
 
 def finished(path, kind, config):
@@ -44,13 +44,16 @@ def finished(path, kind, config):
 
     InputError when the folder holds a run of another ``kind`` or configuration, or a file of it is damaged.
     """
-    if not (Path(path) / "config.json").is_file():
-        return None
-    run_folder = RunFolder.open(path)
+    begun = (Path(path) / "config.json").is_file()
+    return _same_run(RunFolder.open(path), kind, config)[1] if begun else None
+
+
+def _same_run(run_folder, kind, config):
+    """(config.json, result.json or None) of a run of this ``kind`` and configuration; InputError for another."""
     stored = run_folder.read_json("config.json")
     if stored.get("task") != kind or type(config).from_json(stored["config"]) != config:
-        raise InputError(must_be("run folder", str(path), "a run of the same configuration", "another one"))
-    return read_result(run_folder)
+        raise InputError(must_be("run folder", str(run_folder.path), "a run of the same configuration", "another one"))
+    return stored, read_result(run_folder)
 
 
 def stored_config(kind, config, task):
