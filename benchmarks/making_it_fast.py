@@ -86,7 +86,7 @@ def main():
             medians = {form: float(f"{statistics.median(times):.4g}") for form, times in seconds.items()}
             result["sizes"][w.name.removeprefix("lstm_")] = {
                 "B": B, "T": T, "D": D, "H": H, "flops": w.flops, "seconds": medians, "others_took": round(others, 3),
-            }  # fmt: skip
+            }
             print(w.name, {form: f"x{medians['loop'] / s:.2f}" for form, s in medians.items()}, flush=True)
     result["peak_gflops"], result["copy_gbytes"] = (round(max(column) / 1e9, 1) for column in zip(*rates))
     RESULT.parent.mkdir(exist_ok=True)

@@ -49,7 +49,7 @@ def table(names=RUNS):
     memory = [
         f"{report.words(name)} " + ", ".join(f"{side} {m['peak']:.0f}" for side, m in row["memory_mib"].items())
         for name, row in result["workloads"].items() if "memory_mib" in row
-    ]  # fmt: skip
+    ]
     if memory:
         lines += ["", f"Peak memory of the process in MiB: {'; '.join(memory)}."]
     if took > 0.05:

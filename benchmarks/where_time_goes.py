@@ -17,7 +17,7 @@ from pathlib import Path
 from minirnn.threads import use_threads
 
 DEFAULT = ("lstm_32_35_256_256", "lstm_20_35_200_200", "lstm_128_20_64_64", "lstm_64_50_512_512",
-           "lstm_32_100_256_1024", "gru_32_35_256_256", "rnn_32_35_256_256")  # fmt: skip
+           "lstm_32_100_256_1024", "gru_32_35_256_256", "rnn_32_35_256_256")
 PEAK_SIZE = 2048
 SECONDS = 2.0  # of repetitions, three at least
 

@@ -29,7 +29,7 @@ def _biases(inputs, dbias_ih, dbias_hh):
 def lstm_forward(
     x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, *,
     activation="tanh", gal=None, moon=None, ours=None, zoneout_c=None, zoneout_h=None, lengths=None,
-):  # fmt: skip
+):
     """LSTM over a sequence: x (T, B, D), states (B, H) -> h (T+1, B, H), c (T+1, B, H), saved.
 
     weight_ih (4H, D), weight_hh (4H, H), biases (4H,) or None, gates stacked i f g o, thesis (2.2.4)-(2.2.6);
@@ -44,7 +44,7 @@ def lstm_forward(
     if activation not in ("tanh", "relu"):
         raise InputError(must_be(where, "activation", "'tanh' or 'relu'", repr(activation)))
     inputs = border.inputs(where, 4, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths, gal=gal, moon=moon, ours=ours,
-                           zoneout_c=zoneout_c, zoneout_h=zoneout_h)  # fmt: skip
+                           zoneout_c=zoneout_c, zoneout_h=zoneout_h)
     h, c = border.states(where, "h0", h0, inputs), border.states(where, "c0", c0, inputs)
     return h, c, lstm.forward(inputs, h, c, int(activation == "relu"))
 
@@ -89,7 +89,7 @@ def rnn_backward(saved, dy, dh_final=None):
 def gru_forward(
     x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *,
     reset_after=False, convention=None, gal=None, moon=None, ours=None, zoneout_h=None, lengths=None,
-):  # fmt: skip
+):
     """GRU over a sequence: x (T, B, D), h0 (B, H) -> h (T+1, B, H), saved. thesis (2.2.7)-(2.2.9)
 
     weight_ih (3H, D), weight_hh (3H, H), biases (3H,) or None, gates stacked r z n. ``convention`` 'thesis': z weighs
@@ -104,7 +104,7 @@ def gru_forward(
         known = "'slides' with reset_after" if reset_after else "'thesis' or 'slides'"
         raise InputError(must_be(where, "convention", known, repr(convention)))
     inputs = border.inputs(where, 3, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths, gal=gal, moon=moon, ours=ours,
-                           zoneout_h=zoneout_h)  # fmt: skip
+                           zoneout_h=zoneout_h)
     h = border.states(where, "h0", h0, inputs)
     if reset_after:
         return h, gru_reset_after.forward(inputs, h)
@@ -178,7 +178,7 @@ def updated(rule, p, g, states, constants):
     from minirnn.kernels import update
 
     parts = {"sgd": update.descend_part, "momentum": update.momentum_part, "rmsprop": update.rmsprop_part,
-             "adam": update.adam_part}  # fmt: skip
+             "adam": update.adam_part}
     p = border.floats("updated", "p", p, "p's", p.shape)
     g = border.laid_out("updated", "g", g, p.dtype, "p's shape", p.shape)
     return update.update(parts[rule], p, g, states, constants)

@@ -22,7 +22,7 @@ from minirnn.kernels.packed import (
     packed_like,
     sum_rows_job,
     workspace,
-)  # fmt: skip
+)
 from minirnn.kernels.sequence import (
     clear,
     clear_gates,
@@ -35,7 +35,7 @@ from minirnn.kernels.sequence import (
     mix_backward,
     padded,
     summed_biases,
-)  # fmt: skip
+)
 from minirnn.kernels.threads import MEET, Job, meet, run, split, threads_for
 from minirnn.kernels.vector import vsigmoid, vtanh
 
@@ -62,11 +62,11 @@ def _candidate(n, bias_n):
     uses=[MULTIPLY],
     gates="T B 3 H", bias="3 H", h="T+1 B H", entering="T B H", reset="T B H", packed_rz="elements",
     packed_n="elements", gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H", lengths="int B",
-)  # fmt: skip
+)
 def recur(
     tid, nth, arrivals, gates, bias, thesis, h, entering, reset, packed_rz, packed_n,
     gal, moon, ours, zoneout_h, lengths,
-):  # fmt: skip
+):
     """The recurrence: gates hold x_t W_ih^T at first and r, z, n after; fills h[1:], reset and, with gal, entering."""
     meet(arrivals, nth)
     T, B, _, H = gates.shape
@@ -77,12 +77,12 @@ def recur(
         at = (t * B + first) * H
         multiply(
             gates, 3 * at, 3 * H, entering, at, H, ZERO, packed_rz, ZERO, count, H, 2 * H, RECURRENT_DEPTH, ONE
-        )  # fmt: skip
+        )
         for r in range(first, last):  # padded rows too, since what is in reset meets zeros in a product
             _reset(gates[t, r], bias, entering[t, r], reset[t, r])
         multiply(
             gates, 3 * at + 2 * H, 3 * H, reset, at, H, ZERO, packed_n, ZERO, count, H, H, RECURRENT_DEPTH, ONE
-        )  # fmt: skip
+        )
         for r in range(first, last):
             if padded(lengths, t, r):
                 copy(h[t + 1, r], h[t, r])
@@ -115,11 +115,11 @@ def _reset_backward(r, h_in, dreset, total):
     gates="T B 3 H", da="T B 3 H", h="T+1 B H", entering="T B H", dy="T B H", dh="B H", dh_in="B H", dreset="B H",
     packed_rz="elements", packed_n="elements", gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H",
     lengths="int B",
-)  # fmt: skip
+)
 def recur_back(
     tid, nth, arrivals, gates, da, in_place, thesis, h, entering, dy, dh, dh_in, dreset, packed_rz, packed_n,
     gal, moon, ours, zoneout_h, lengths,
-):  # fmt: skip
+):
     """The recurrence backwards; fills da, and dh (the final state's gradient at first) with that of h0."""
     meet(arrivals, nth)
     T, B, _, H = da.shape
@@ -143,13 +143,13 @@ def recur_back(
         row = 3 * (t * B * H + at)
         multiply(
             dreset, at, H, da, row + 2 * H, 3 * H, ZERO, packed_n, ZERO, count, H, H, RECURRENT_DEPTH, ZERO
-        )  # fmt: skip
+        )
         for r in range(first, last):
             if not padded(lengths, t, r):
                 _reset_backward(da[t, r, 0], entering[t, r], dreset[r], into[r])
         multiply(
             into, at, H, da, row, 3 * H, ZERO, packed_rz, ZERO, count, 2 * H, H, RECURRENT_DEPTH, ONE
-        )  # fmt: skip
+        )
         leave(dh, dh_in, gal, t, first, last)
 
 

@@ -23,7 +23,7 @@ from minirnn.kernels.packed import (
     packed_like,
     sum_rows_job,
     workspace,
-)  # fmt: skip
+)
 from minirnn.kernels.sequence import (
     clear_gates,
     copy,
@@ -57,7 +57,7 @@ def _gates(a, bias):
     uses=[MULTIPLY],
     gates="T B 4 H", bias="4 H", h="T+1 B H", entering="T B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H", lengths="int B",
-)  # fmt: skip
+)
 def recur(tid, nth, arrivals, gates, bias, h, entering, packed, gal, moon, ours, zoneout_h, lengths):
     """The recurrence: gates hold x_t W_ih^T for n r z at first; fills gates, h[1:] and, with gal, entering."""
     meet(arrivals, nth)
@@ -70,7 +70,7 @@ def recur(tid, nth, arrivals, gates, bias, h, entering, packed, gal, moon, ours,
         at = (t * B + first) * H
         multiply(
             gates, 4 * at + H, 4 * H, entering, at, H, ZERO, packed, ZERO, last - first, H, 3 * H, RECURRENT_DEPTH, ONE
-        )  # fmt: skip
+        )
         for r in range(first, last):
             if padded(lengths, t, r):
                 copy(h[t + 1, r], h[t, r])
@@ -97,10 +97,10 @@ def _gates_backward(a, dn):
     uses=[MULTIPLY],
     gates="T B 4 H", da="T B 4 H", h="T+1 B H", dy="T B H", dh="B H", dh_in="B H", dn="B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", zoneout_h="T B H", lengths="int B",
-)  # fmt: skip
+)
 def recur_back(
     tid, nth, arrivals, gates, da, in_place, h, dy, dh, dh_in, dn, packed, gal, moon, ours, zoneout_h, lengths,
-):  # fmt: skip
+):
     """The recurrence backwards; fills da, and dh (the final state's gradient at first) with that of h0."""
     meet(arrivals, nth)
     T, B, _, H = da.shape
@@ -121,7 +121,7 @@ def recur_back(
         row = 4 * (t * B * H + at) + H
         multiply(
             into, at, H, da, row, 4 * H, ZERO, packed, ZERO, last - first, 3 * H, H, RECURRENT_DEPTH, add
-        )  # fmt: skip
+        )
         leave(dh, dh_in, gal, t, first, last)
 
 

@@ -36,7 +36,7 @@ from minirnn.kernels.sequence import (
     mask_row,
     padded,
     summed_biases,
-)  # fmt: skip
+)
 from minirnn.kernels.threads import MEET, Job, meet, run, split, thread_count, threads_for
 
 
@@ -44,10 +44,10 @@ from minirnn.kernels.threads import MEET, Job, meet, run, split, thread_count, t
     uses=[MULTIPLY],
     gates="T B 4 H", bias="4 H", h="T+1 B H", c="T+1 B H", entering="T B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", zoneout_c="T B H", zoneout_h="T B H", lengths="int B",
-)  # fmt: skip
+)
 def recur(
     tid, nth, arrivals, gates, bias, h, c, entering, packed, relu, gal, moon, ours, zoneout_c, zoneout_h, lengths,
-):  # fmt: skip
+):
     """The recurrence: gates hold x_t W_ih^T at first, the gates after; fills h[1:], c[1:] and, with gal, entering."""
     meet(arrivals, nth)
     T, B, _, H = gates.shape
@@ -58,7 +58,7 @@ def recur(
         at = (t * B + first) * H
         multiply(
             gates, 4 * at, 4 * H, entering, at, H, ZERO, packed, ZERO, last - first, H, 4 * H, RECURRENT_DEPTH, ONE
-        )  # fmt: skip
+        )
         for r in range(first, last):
             if padded(lengths, t, r):
                 copy(h[t + 1, r], h[t, r])
@@ -67,7 +67,7 @@ def recur(
                 gates_of_row(
                     rows_of(gates[t, r]), biases, c[t, r], c[t + 1, r], h[t + 1, r], relu, mask_row(moon, t, r),
                     mask_row(ours, t, r),
-                )  # fmt: skip
+                )
                 if zoneout:
                     hold(c[t + 1, r], c[t, r], mask_row(zoneout_c, t, r))  # after h, which sees the new memory
                     hold(h[t + 1, r], h[t, r], mask_row(zoneout_h, t, r))
@@ -83,11 +83,11 @@ def _add(total, part):
     uses=[MULTIPLY],
     gates="T B 4 H", da="T B 4 H", c="T+1 B H", dy="T B H", dh="B H", dc="B H", dh_in="B H", packed="elements",
     gal="T B H", moon="T B H", ours="T B H", zoneout_c="T B H", zoneout_h="T B H", lengths="int B",
-)  # fmt: skip
+)
 def recur_back(
     tid, nth, arrivals, gates, da, in_place, c, dy, dh, dc, dh_in, packed, relu,
     gal, moon, ours, zoneout_c, zoneout_h, lengths,
-):  # fmt: skip
+):
     """The recurrence backwards; fills da, and dh and dc (final states' gradients at first) with those of h0 and c0."""
     meet(arrivals, nth)
     T, B, _, H = da.shape
@@ -121,7 +121,7 @@ def recur_back(
         row = 4 * (t * B * H + at)
         multiply(
             into, at, H, da, row, 4 * H, ZERO, packed, ZERO, last - first, 4 * H, H, RECURRENT_DEPTH, add
-        )  # fmt: skip
+        )
         leave(dh, dh_in, gal, t, first, last)
 
 

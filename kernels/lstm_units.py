@@ -41,18 +41,18 @@ def recur(tid, nth, arrivals, gates, bias, h, c, packed, relu):
             multiply(
                 gates, 4 * at + column, 4 * H, h, at, H, ZERO, packed, column * H, B, H, last - first, RECURRENT_DEPTH,
                 ONE,
-            )  # fmt: skip
+            )
         for r in range(B):
             gates_of_row(
                 _part(gates[t, r], first, last), biases, c[t, r, first:last], c[t + 1, r, first:last],
                 h[t + 1, r, first:last], relu, no_mask, no_mask,
-            )  # fmt: skip
+            )
 
 
 @kernel(
     uses=[MULTIPLY],
     gates="T B 4 H", da="T B 4 H", c="T+1 B H", dy="T B H", dh="B H", dc="B H", packed="elements",
-)  # fmt: skip
+)
 def recur_back(tid, nth, arrivals, gates, da, in_place, c, dy, dh, dc, packed, relu):
     """The recurrence backwards; fills da, and dh and dc (final states' gradients at first) with those of h0 and c0."""
     T, B, _, H = da.shape
@@ -66,9 +66,9 @@ def recur_back(tid, nth, arrivals, gates, da, in_place, c, dy, dh, dc, packed, r
             gates_of_row_backward(
                 _part(da[t, r], first, last), c[t, r, first:last], c[t + 1, r, first:last], dy[t, r, first:last],
                 dh[r, first:last], dc[r, first:last], relu, no_mask, no_mask,
-            )  # fmt: skip
+            )
         meet(arrivals, nth)  # for all of da[t], and at first for the packed weights
         multiply(
             dh, first, H, da, 4 * t * B * H, 4 * H, ZERO, packed, 4 * first * H, B, 4 * H, last - first,
             RECURRENT_DEPTH, ONE,
-        )  # fmt: skip
+        )

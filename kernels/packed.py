@@ -115,16 +115,16 @@ MULTIPLY = Routine(multiply, {name: "pointer" for name in ("c", "a", "packed")})
 @overload(multiply)
 def _multiply_overload(
     c, c0, c_row, a, a0, a_row, rows_packed, packed, packed0, rows, depth, columns, depth_block, add
-):  # fmt: skip
+):
     call = MULTIPLY.external(c.dtype.name)
 
     def compiled(
         c, c0, c_row, a, a0, a_row, rows_packed, packed, packed0, rows, depth, columns, depth_block, add
-    ):  # fmt: skip
+    ):
         call(
             pointer(c), c0, c_row, pointer(a), a0, a_row, rows_packed, pointer(packed), packed0, rows, depth, columns,
             depth_block, add,
-        )  # fmt: skip
+        )
 
     return compiled
 

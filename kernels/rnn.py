@@ -45,7 +45,7 @@ def _activate(h, bias, nonlinearity):
 @kernel(
     uses=[MULTIPLY],
     bias="1 H", h="T+1 B H", entering="T B H", packed="elements", gal="T B H", lengths="int B",
-)  # fmt: skip
+)
 def recur(tid, nth, arrivals, bias, nonlinearity, h, entering, packed, gal, lengths):
     """The recurrence: h[1:] holds x_t W_ih^T at first; fills h[1:] and, with gal, entering."""
     meet(arrivals, nth)
@@ -56,7 +56,7 @@ def recur(tid, nth, arrivals, bias, nonlinearity, h, entering, packed, gal, leng
         at = (t * B + first) * H
         multiply(
             h, at + B * H, H, entering, at, H, ZERO, packed, ZERO, last - first, H, H, RECURRENT_DEPTH, ONE
-        )  # fmt: skip
+        )
         for r in range(first, last):
             if padded(lengths, t, r):
                 copy(h[t + 1, r], h[t, r])
@@ -83,7 +83,7 @@ def _activate_backward(da, h, dy, dh, nonlinearity):
 @kernel(
     uses=[MULTIPLY],
     da="T B H", h="T+1 B H", dy="T B H", dh="B H", dh_in="B H", packed="elements", gal="T B H", lengths="int B",
-)  # fmt: skip
+)
 def recur_back(tid, nth, arrivals, nonlinearity, da, h, dy, dh, dh_in, packed, gal, lengths):
     """The recurrence backwards; fills da, and dh (the final state's gradient at first) with that of h0."""
     meet(arrivals, nth)
@@ -99,7 +99,7 @@ def recur_back(tid, nth, arrivals, nonlinearity, da, h, dy, dh, dh_in, packed, g
         at = first * H
         multiply(
             into, at, H, da, t * B * H + at, H, ZERO, packed, ZERO, last - first, H, H, RECURRENT_DEPTH, add
-        )  # fmt: skip
+        )
         leave(dh, dh_in, gal, t, first, last)
 
 

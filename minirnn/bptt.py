@@ -91,7 +91,7 @@ def forward(cell, x, state0, weights, masks=NO_MASKS, lengths=None, reverse=Fals
         check_positive("bptt.forward", "checkpoint_every", checkpoint_every, whole=True)
         return _forward_in_segments(
             Run(cell, x, weights, masks, None, lengths, reverse, chosen, form is None, None, None, state0, None,
-                int(checkpoint_every)))  # fmt: skip
+                int(checkpoint_every)))
 
     active = None if lengths is None else active_steps(len(x), lengths, xp_of(x))
     if active is not None:
@@ -291,7 +291,7 @@ def _backward_in_segments(run, dy, dfinal, clip_step, record_flow):
         for d, arrived in zip(dstate, got.state0):
             d[here] = arrived
         total = got.weights if total is None else Weights(
-            *(None if a is None else a + b for a, b in zip(total, got.weights)))  # fmt: skip
+            *(None if a is None else a + b for a, b in zip(total, got.weights)))
         if record_flow:
             for norms, found in zip(flow.values(), got.flow.values()):
                 norms[steps.start : steps.stop + 1, here] = found

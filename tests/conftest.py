@@ -44,7 +44,7 @@ def config(tmp_path_factory):
         level="char", data="text", text=str(path), hidden=12, embedding=6, batch=4, window=20, epochs=2,
         optimizer="adam", lr=0.02, clip=5.0, schedule="plateau", rate=0.25, forward_dropout=(0.1, 0.2),
         kernels="explicit", init=0.1, log_every=5, checkpoint_every=7, seed=3,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

@@ -83,16 +83,16 @@ def main(argv):
     start_up = re.search(options.workloads, "start-up") is not None
     if not chosen and not start_up:
         raise InputError(must_be("bench", "--workloads", "a pattern that matches a name", repr(options.workloads),
-                                 "see minirnn bench --list"))  # fmt: skip
+                                 "see minirnn bench --list"))
     result = {
         "date": report.today(), "machine": report.machine([r for r in RIVALS if r in rivals]),
         "load_before": report.load(),
         "settings": {"dtype": options.dtype, "threads": options.threads, "rounds": options.rounds,
                      "seconds": options.seconds, "clock": options.clock, "against": rivals},
         "workloads": {},
-    }  # fmt: skip
+    }
     say = (lambda text: print(text, file=sys.stderr, flush=True)) if options.as_json else (
-        lambda text: print(text, flush=True))  # fmt: skip
+        lambda text: print(text, flush=True))
     for name, row in measure(chosen, rivals, options):
         if row is None:
             return 1
@@ -122,7 +122,7 @@ def chosen_rivals(options):
             raise InputError(must_be("bench", "--against", f"of {','.join(RIVALS)}", repr(name)))
         if importlib.util.find_spec(name) is None:
             raise InputError(must_be("bench", f"--against {name}", f"{RIVALS[name]}, installed", f"no package {name}",
-                                     f"pip install {name}, or leave it out"))  # fmt: skip
+                                     f"pip install {name}, or leave it out"))
     if options.torch_m and "torch" not in asked:
         raise InputError(must_be("bench", "--torch-m", "given with --against torch", repr(options.against)))
     return [side for name in asked for side in (name, *(["torch-m"] if name == "torch" and options.torch_m else []))]

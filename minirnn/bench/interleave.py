@@ -42,7 +42,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "minirnn.bench.worker", source],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
+        )
 
     def __enter__(self):
         return self

@@ -22,7 +22,7 @@ from minirnn.models.word_lm import LanguageModel
 def make(w):
     """The workload as a user writes it: modules under the tape."""
     makers = {"lm": language_model, "softmax-xent": cross_entropy, "embedding-gradient": embedding, "tape": additions,
-              "product": product}  # fmt: skip
+              "product": product}
     step, results = makers.get(w.kind, layer)(w)
     return step, comparable(w) if w.dropout else results
 
@@ -73,7 +73,7 @@ def language_model(w):
     model = LanguageModel(w.sizes["V"], w.sizes["E"], w.sizes["H"], dtype=w.dtype, **dropout_of(w))
     recurrent, steps = model.recurrent, count()
     parameters = [model.embedding.weight, recurrent.weight_ih_l0, recurrent.weight_hh_l0, recurrent.bias_ih_l0,
-                  recurrent.bias_hh_l0, model.output.weight, model.output.bias]  # fmt: skip
+                  recurrent.bias_hh_l0, model.output.weight, model.output.bias]
     for parameter, value in zip(parameters, values):
         parameter.value = value
     rate = LEARNING_RATE[w.sizes["optimizer"]]

@@ -56,7 +56,7 @@ def row(workload, seconds, differ, others, peak, memory):
         },
         "gradients_differ_by": None if differ is None else float(f"{differ:.1e}"),
         "others_took": None if others is None else round(others, 3),
-    }  # fmt: skip
+    }
     if peak:
         reached = {side: workload.flops / statistics.median(values) / peak for side, values in seconds.items()}
         result["gemm_gflops"] = round(peak / 1e9, 1)
@@ -86,7 +86,7 @@ def line(name, result):
 def startup_lines(figures):
     """Lines for people about ``startup.measure``'s result."""
     words = {"import_beyond_numpy": "import minirnn, beyond NumPy's", "cold_compilation": "first LSTM, empty cache",
-             "first_kernel_beyond_numba": "first LSTM, kernels in the cache, beyond importing Numba"}  # fmt: skip
+             "first_kernel_beyond_numba": "first LSTM, kernels in the cache, beyond importing Numba"}
     return [f"{words[key]}: {value['median']:.2f} s" for key, value in figures.items()]
 
 
@@ -102,7 +102,7 @@ def over_runs(reports):
                       for side in first["sides"]},
             "ratios": {side: {"median": statistics.median(values), "runs": values} for side, values in ratios.items()},
             "others_took": max((r["others_took"] or 0 for r in rows), default=0),
-        }  # fmt: skip
+        }
         if "fraction_of_peak" in first:
             sides = {side: statistics.median(r["fraction_of_peak"][side] for r in rows) for side in first["sides"]}
             row["fraction_of_peak"] = sides
@@ -147,7 +147,7 @@ def grid(report, rival="torch"):
         lines += [f"| {cell.upper()}: B, T | " + " | ".join(f"H = {H}" for H in widths) + " |"]
         lines += ["|---" * (len(widths) + 1) + "|"]
         lines += [f"| {B}, {T} | " + " | ".join(f"{row[H]:.2f}" for H in widths) + " |"
-                  for (B, T), row in sorted(rows.items())]  # fmt: skip
+                  for (B, T), row in sorted(rows.items())]
         lines += [""]
     return "\n".join(lines).rstrip()
 

@@ -49,5 +49,5 @@ def fresh(code, **environment):
     done = subprocess.run(
         [sys.executable, "-c", *code], env={**os.environ, **environment}, text=True, check=True, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     return float(done.stdout)

@@ -60,7 +60,7 @@ def scan(cell, x, weight_ih, weight_hh, bias_ih, bias_hh):
 
     zero = jnp.zeros((x.shape[1], H), x.dtype)
     return jax.lax.scan({"lstm": lstm, "gru": gru, "rnn": rnn}[cell], (zero, zero) if cell == "lstm" else zero,
-                        projected)[1]  # fmt: skip
+                        projected)[1]
 
 
 def jitted(function, *arguments):

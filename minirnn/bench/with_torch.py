@@ -46,7 +46,7 @@ def language_model(w):
     dtype = getattr(torch, w.dtype)
     embedding, recurrent, output = (
         torch.nn.Embedding(V, E, dtype=dtype), torch.nn.LSTM(E, H, dtype=dtype), torch.nn.Linear(H, V, dtype=dtype),
-    )  # fmt: skip
+    )
     parameters = [embedding.weight, *recurrent.parameters(), *output.parameters()]
     fill(parameters, values)
     rate = LEARNING_RATE[w.sizes["optimizer"]]

@@ -65,7 +65,7 @@ def execute(notebook, folder):
     client = NotebookClient(
         notebook, timeout=4 * SECONDS, kernel_name="python3", record_timing=False,
         resources={"metadata": {"path": str(folder)}}, extra_arguments=["--IPKernelApp.log_level=40"],
-    )  # fmt: skip
+    )
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError) as error:

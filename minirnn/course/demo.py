@@ -80,7 +80,7 @@ def _delete(folder):
 def _train(folder, name, options, difference):
     """Train one of the two runs, go on with it, or take it as it is when it is complete."""
     config = preset("word", "classroom", epochs=options.epochs, hidden=options.hidden, embedding=options.hidden,
-                    seed=options.seed, **difference)  # fmt: skip
+                    seed=options.seed, **difference)
     path = folder / name.replace(" ", "-")
     if not path.exists():
         return train_language_model(config, runs=folder, name=path.name)
@@ -109,7 +109,7 @@ def _report(folder, row, outcomes, seed):
         )
     plain, dropped = (results[name]["valid_perplexity"] for name in RUNS)
     lines.append(f"claim: recurrent dropout lowers validation perplexity: {'held' if dropped < plain else 'NOT held'}"
-                 f" ({plain:.1f} -> {dropped:.1f})")  # fmt: skip
+                 f" ({plain:.1f} -> {dropped:.1f})")
     comparison = "\n".join(lines)
     model, vocab, _ = load_model(outcomes["recurrent dropout"].path)
     sample = sample_text(model, vocab, prime="the class", length=60, temperature=0.7, seed=seed)
@@ -141,4 +141,4 @@ def _page(row, comparison, sample, curves, vees, run):
         image(curves, "learning curves"), f"<pre>{html.escape(comparison)}</pre>",
         f"<h2>3. A sample</h2><pre>{html.escape(sample)}</pre>",
         f"<h2>4. What next</h2><pre>{html.escape(NEXT.format(run=run))}</pre></html>",
-    ])  # fmt: skip
+    ])

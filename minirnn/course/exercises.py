@@ -127,7 +127,7 @@ EXERCISES = {
     "moon cell": Backward(moon_cell, {name: (3, 2) for name in ("f", "c_prev", "i", "g", "m")}),
     "memory left": Property(_judge_memory),
     "gru mix": Backward(gru_mix, {"z": (3, 2), "h_prev": (3, 2), "n": (3, 2)}),
-}  # fmt: skip
+}
 
 
 def check(name, function):

@@ -83,9 +83,9 @@ class Language:
         self.shared = Pool(shared)
         self.slots = {"n": Pool(NOUNS.split() + some(300) + shared[::4]), "v": Pool(VERBS.split()),
                       "a": Pool(ADJECTIVES.split()), "d": Pool(DAYS.split()),
-                      "k": Pool(str(k) for k in range(2, 60))}  # fmt: skip
+                      "k": Pool(str(k) for k in range(2, 60))}
         self.cues = {"L": {kind: Pool(LEFT[kind].split()) for kind in TYPES},
-                     "R": {kind: Pool(RIGHT[kind].split()) for kind in TYPES}}  # fmt: skip
+                     "R": {kind: Pool(RIGHT[kind].split()) for kind in TYPES}}
 
     def words(self):
         """Every word there is, in lower case and once, in a fixed order."""

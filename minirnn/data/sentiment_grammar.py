@@ -45,7 +45,7 @@ class Grammar:
     def __init__(self, rng, unseen=True):
         self.rng, self.values = rng, []
         pools = ({sign: [w for k, w in enumerate(words) if unseen or (k + 1) % UNSEEN] for sign, words in pool.items()}
-                 for pool in (ADJECTIVES, VERBS))  # fmt: skip
+                 for pool in (ADJECTIVES, VERBS))
         self.adjectives, self.verbs = pools
 
     def draw(self):

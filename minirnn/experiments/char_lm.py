@@ -18,7 +18,7 @@ REPORTED = {
 ROWS = dropout_rows(NONE, REPORTED)
 # the rows of the classroom scale: those the claims compare
 CLASSROOM = ("none", "ours-0.25-step", "gal-0.25-step", "moon-0.25-step", "ours-0.5-step", "moon-0.5-step",
-             "moon-0.5-sequence", "forward", "forward-ours-0.25-step", "forward-gal-0.25-step")  # fmt: skip
+             "moon-0.5-sequence", "forward", "forward-ours-0.25-step", "forward-gal-0.25-step")
 OURS_AND_GAL = ("ours-0.25-step", "gal-0.25-step")
 
 TRAINED_ON = 150_000  # characters at classroom scale: few enough that training without dropout overfits
@@ -34,7 +34,7 @@ CLAIMS = (
           lambda r: r("ours-0.25-step", "valid") == min(r(key, "valid") for key in CLASSROOM)),
     Claim("Moon .5 is worse than no dropout, with both samplings",
           lambda r: all(r(f"moon-0.5-{word}", "valid") > r("none", "valid") for word in ("step", "sequence"))),
-)  # fmt: skip
+)
 
 EXPERIMENT = Experiment(
     name="table-3.3",

@@ -82,9 +82,9 @@ def _run_side_by_side(waiting, processes, folder, stream, quiet, say):
                 job, started = waiting.pop(0), started + 1
                 say(f"run {started} begins: {job.row}, seed {job.seed}")
                 task = {"kind": job.kind, "config": job.config, "path": str(job.path), "quiet": quiet,
-                        "folder": None if folder is None else str(folder)}  # fmt: skip
+                        "folder": None if folder is None else str(folder)}
                 child = subprocess.Popen([sys.executable, "-m", "minirnn.experiments.worker", json.dumps(task)],
-                                         env=environment, stderr=stream)  # fmt: skip
+                                         env=environment, stderr=stream)
                 running[child] = job
             for child in [c for c in running if c.poll() is not None]:
                 job = running.pop(child)

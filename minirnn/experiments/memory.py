@@ -122,7 +122,7 @@ def draw(results):
     """Left: the marker's contribution over time. Right: the trained cells, norm in evaluation over norm in training."""
     runs = {key: found[0] for key, found in results.runs.items()}
     return memory_curves({key: run["marker"] for key, run in runs.items()},
-                         {key: run["cell_ratio_by_step"] for key, run in runs.items()})  # fmt: skip
+                         {key: run["cell_ratio_by_step"] for key, run in runs.items()})
 
 
 ROWS = tuple(  # rows of Table 3.2, whose runs are shared
@@ -144,7 +144,7 @@ TRAINED_CLAIMS = (
     *CLAIMS,
     Claim("sampled per sequence, a trained cell loses more of its size in evaluation with Moon than with Ours",
           lambda r: r("moon-0.5-sequence", "eval/train") < r("ours-0.5-sequence", "eval/train")),
-)  # fmt: skip
+)
 
 EXPERIMENT = Experiment(
     name="memory-scaling",
@@ -163,4 +163,4 @@ EXPERIMENT = Experiment(
         "eval/train: mean norm of the trained model's cell at the last step of a window, evaluation over training;"
         " masks of the update add variance to the norm in training, so it may lie below 1 where the mean is kept",
     ),
-)  # fmt: skip
+)

@@ -50,10 +50,10 @@ CLAIMS = (
           lambda r: r("forward-kernel-1", "valid") < r("forward", "valid")),
     Claim("without classes of capitalisation F1 is lower",
           lambda r: r("forward-no-capitals", "valid") < r("forward", "valid")),
-)  # fmt: skip
+)
 
 CLASSROOM = {"data": "ner-templates", "vectors_source": "twin", "hidden": 64, "filters": 192, "lr": 3e-3,
-             "epochs": 30}  # fmt: skip
+             "epochs": 30}
 SMOKE = ("none", "ours-0.25-step", "forward", *(row.key for row in WITHOUT))
 
 EXPERIMENT = Experiment(

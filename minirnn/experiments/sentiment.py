@@ -42,7 +42,7 @@ CLAIMS = (
 )
 
 CLASSROOM = {"data": "sentiment-grammar", "vectors": "random", "train_vectors": True, "hidden": 64, "lr": 3e-3,
-             "forward_dropout": (0.0, 0.0), "epoch_updates": 100, "weak_epochs": 12, "epochs": 4}  # fmt: skip
+             "forward_dropout": (0.0, 0.0), "epoch_updates": 100, "weak_epochs": 12, "epochs": 4}
 # decision: the thesis's million weakly labelled tweets are not to be had, VADER's polar texts stand in
 PAPER = {"data": "semeval", "weak": "vader", "weak_epochs": 10}
 

@@ -38,7 +38,7 @@ def as_json(experiment, scale, shown, results, missing):
         rows.append({"row": row.key, "paper": row.reported, "ours": ours, "seeds": [run["seed"] for run in runs],
                      "missing": missing.get(row.key, 0), "seconds": [round(run["seconds"]) for run in runs],
                      "config": runs[0]["config"] if runs else None,
-                     "ended_by_hand": [run["seed"] for run in runs if run.get("ended") == "by hand"]})  # fmt: skip
+                     "ended_by_hand": [run["seed"] for run in runs if run.get("ended") == "by hand"]})
         for name in (*experiment.kept, *(["epochs"] if experiment.curve else [])):
             rows[-1][name] = [run[name] for run in runs]
     found = {(run["data"]["name"], run["data"]["origin"]) for runs in results.runs.values() for run in runs}
@@ -48,7 +48,7 @@ def as_json(experiment, scale, shown, results, missing):
         "claims": [{"claim": claim, "held": held} for claim, held in results.judge(scale)],
         "data": [f"{name} ({origin})" for name, origin in sorted(found)], "notes": list(experiment.notes),
         "environment": environment(),
-    }  # fmt: skip
+    }
 
 
 def _measured(results, row, column):
@@ -63,7 +63,7 @@ def _measured(results, row, column):
     return {
         "mean": float(measured.mean()), "sd": float(measured.std(ddof=1)) if measured.size > 1 else None,
         "values": [value if np.isfinite(value) else None for value in values.tolist()],
-    }  # fmt: skip
+    }
 
 
 def text(saved):
@@ -85,7 +85,7 @@ def text(saved):
         lines.append([*cells, seeds + (f", {cut} ended by hand" if cut else "")])
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     aligned = ["  ".join(f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}" for k, (cell, w) in enumerate(zip(line, widths)))
-               for line in lines]  # fmt: skip
+               for line in lines]
     claims = [f"{HELD[claim['held']]:>10}  {claim['claim']}" for claim in saved["claims"]]
     data = [f"data: {', '.join(saved['data'])}"] if saved["data"] else []
     head = f"{saved['title']}, scale {saved['scale']}"

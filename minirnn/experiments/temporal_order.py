@@ -6,7 +6,7 @@ from minirnn.train.temporal_order import TemporalOrderConfig
 LENGTHS = {"short": 15, "medium": 30}
 # (train, test) accuracy in %; "<25" of the thesis stands as 25
 MOON = {("short", "step"): (100, 100), ("medium", "step"): (25, 25),
-        ("short", "sequence"): (100, 25), ("medium", "sequence"): (100, 25)}  # fmt: skip
+        ("short", "sequence"): (100, 25), ("medium", "sequence"): (100, 25)}
 
 
 def rows():
@@ -25,19 +25,19 @@ def rows():
 def kept(result):
     """Ours and Gal: at least 95 % of the test sequences, whatever the sampling and length."""
     return all(result(f"{length}-{scheme}-{word}", "test %") >= 95
-               for length in LENGTHS for scheme in ("ours", "gal") for word in SAMPLINGS)  # fmt: skip
+               for length in LENGTHS for scheme in ("ours", "gal") for word in SAMPLINGS)
 
 
 def lost(result):
     """Moon per sequence: at least 95 % in training, at most 35 % in the test."""
     return all(result(f"{n}-moon-sequence", "train %") >= 95 and result(f"{n}-moon-sequence", "test %") <= 35
-               for n in LENGTHS)  # fmt: skip
+               for n in LENGTHS)
 
 
 def same_function(result):
     """Equal update counts of Moon and Ours per sequence, seed by seed."""
     return all((result.values(f"{n}-moon-sequence", "updates") == result.values(f"{n}-ours-sequence", "updates")).all()
-               for n in LENGTHS)  # fmt: skip
+               for n in LENGTHS)
 
 
 CLAIMS = (
@@ -47,12 +47,12 @@ CLAIMS = (
           lambda r: r("short-moon-step", "updates") >= 4 * r("short-ours-step", "updates")),
     Claim("Moon per step, Medium, stays below 40 % within the budget", lambda r: r("medium-moon-step", "test %") < 40),
     Claim("Moon and Ours per sequence are one function in training: the same number of updates", same_function),
-)  # fmt: skip
+)
 
 CLASSROOM = {"hidden": 64, "batch": 32, "optimizer": "adam", "lr": 3e-3, "clip": 5.0, "init": 0.1, "forget_bias": 1.0,
-             "epochs": 100, "test": 2000}  # fmt: skip
+             "epochs": 100, "test": 2000}
 PAPER = {"hidden": 256, "batch": 32, "optimizer": "sgd", "lr": 0.1, "clip": 5.0, "init": 0.05, "forget_bias": None,
-         "fixed": 200, "epochs": 5000, "test": 10_000}  # fmt: skip
+         "fixed": 200, "epochs": 5000, "test": 10_000}
 
 EXPERIMENT = Experiment(
     name="table-3.1",

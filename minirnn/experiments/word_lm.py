@@ -46,7 +46,7 @@ ROWS = dropout_rows(NONE, REPORTED)
 # the rows of the classroom scale: those the claims compare
 CLASSROOM = ("none", "ours-0.25-step", "moon-0.25-step", "gal-0.25-step", "ours-0.5-step", "ours-0.5-sequence",
              "moon-0.5-sequence", "gal-0.5-sequence", "forward", "forward-ours-0.25-step", "forward-gal-0.25-step",
-             "forward-moon-0.25-step")  # fmt: skip
+             "forward-moon-0.25-step")
 RECURRENT_ONLY = [key for key in CLASSROOM if not key.startswith("forward") and key != "none"]
 FOUR = ("none", "ours-0.5-sequence", "forward", "forward-ours-0.25-step")
 
@@ -67,14 +67,14 @@ CLAIMS = (
           lambda r: r("forward-ours-0.25-step", "valid") <= 1.01 * r("forward", "valid")),
     Claim("forward + Moon .25 per step is worse than forward alone",
           lambda r: r("forward-moon-0.25-step", "valid") > r("forward", "valid")),
-)  # fmt: skip
+)
 PAPER_CLAIMS = (
     Claim("none, Ours .5 per sequence, forward, forward + Ours .25 per step: test within 4 % of the thesis",
           within_four_percent),
     Claim("the same four in the thesis's order",
           lambda r: r("none", "test") > r("ours-0.5-sequence", "test") > r("forward", "test")
           > r("forward-ours-0.25-step", "test")),
-)  # fmt: skip
+)
 EPOCHS = 30  # at the preset's 14 every row's validation perplexity still falls, those with dropout fastest
 PATIENCE = 4  # decision: a run that has not improved for so many epochs, each with a smaller step, is over
 
@@ -93,7 +93,7 @@ SCALES = {
     "smoke": Scale({"preset": "quick", "hidden": 8, "embedding": 8, "limit": 50, "window": 70, "epochs": 1}),
     "classroom": Scale({"preset": "classroom", "epochs": EPOCHS}, seeds=2, claims=CLAIMS, rows=CLASSROOM),
     "paper": Scale({"preset": "thesis", "patience": PATIENCE}, claims=PAPER_CLAIMS),
-}  # fmt: skip
+}
 CURVE = ("train_perplexity", "valid_perplexity", "lr")
 COLUMNS = (Column("valid", "valid_perplexity", ".1f"), Column("test", "test_perplexity", ".1f"))
 
@@ -124,7 +124,7 @@ FIGURE_CLAIMS = (
     Claim("it ends with a higher training perplexity",
           lambda r: r.epochs("ours-0.25-step")["train_perplexity"][-1] > r.epochs("none")["train_perplexity"][-1]),
     Claim("and reaches a lower validation perplexity", lambda r: r("ours-0.25-step", "valid") < r("none", "valid")),
-)  # fmt: skip
+)
 
 
 def draw(results):
@@ -135,7 +135,7 @@ def draw(results):
         if results.runs.get(key):
             epochs = results.epochs(key)
             curves[name] = [{"epoch": n, **dict(zip(epochs, values))}
-                            for n, values in enumerate(zip(*epochs.values()), 1)]  # fmt: skip
+                            for n, values in enumerate(zip(*epochs.values()), 1)]
     return learning_curves(curves)
 
 

@@ -55,7 +55,7 @@ def shared_biases(place, gates, before, pairs, form=""):
     return planted(place, rows, form)
 
 
-# fmt: off
+
 CATALOGUE = (
     *planted("time", [
         ("time step t = 0 is skipped by the loop back through time",
@@ -213,4 +213,4 @@ CATALOGUE = (
     ]),
     *shared_biases("gru", "rzn", "return da @ weights.weight_ih, (dh_prev,), dweights", ("rz", "zr", "nz")),
 )
-# fmt: on
+

@@ -21,7 +21,7 @@ MOST_STEPS, MOST_ROWS = 1000, 256
 
 
 def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=None, evaluate=False, spectra=None,
-                say=None, progress=None):  # fmt: skip
+                say=None, progress=None):
     """The first window of a text through every usable checkpoint of the run folder ``path``, and back -> Inspection.
 
     The text is the run's ``split`` ("train", "valid", "test"; ``folder`` as in ``data.load``), cut into ``batch``

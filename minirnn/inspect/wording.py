@@ -40,37 +40,37 @@ def panels(inspection, stride):
     yield "gates", "The gradient at each gate", (
         "‖∂L/∂a<sub>t</sub>‖ over the batch, a<sub>t</sub> what enters the gate"
         f"{_also(GATES.get(kind))}; a gate whose line is low learns nothing from that step."
-    )  # fmt: skip
+    )
     yield "states", "The gradient at each state", (
         f"{' and '.join(f'‖∂L/∂{s}<sub>t</sub>‖' for s in cell.states)} over the batch; a gradient goes from right to "
         f"left{_also(ROADS.get(kind))}."
-    )  # fmt: skip
+    )
     yield "saturation", "Saturation", (
         "The share of units, over the batch, where a gate is so far to one side that its slope is nearly 0 and no "
         "gradient enters: from below, shut or negative; from above, open or positive. What lies between can learn."
-    )  # fmt: skip
+    )
     if len(first.spectrum_steps):
         yield "spectrum", "Singular values of the step", (
             f"∂s<sub>t</sub>/∂s<sub>t−1</sub>, s = ({', '.join(cell.states)}), stretches a gradient by its singular "
             "values on the way back: above 1 it grows in that direction, below 1 it shrinks. Band: smallest to "
             f"largest, and the middle 80 %; six decades are drawn. First row of the batch.{_some(first)}"
-        )  # fmt: skip
+        )
     for state in reversed(cell.states):
         yield f"contents-{state}", f"Contents of {state}<sub>t</sub>", (
             f"A row for each unit, a column for each step{_also(CONTENTS.get((name, state)))}; long stripes are things "
             f"remembered. First row of the batch; column 0 is the initial state.{units}"
-        )  # fmt: skip
+        )
     for scheme in first.masks:
         if scheme in ZONEOUT:
             yield f"masks-{scheme}", f"Zoneout of the {ZONEOUT[scheme]}", (
                 f"The share of its old {ZONEOUT[scheme]} that each unit keeps at each step, drawn anew at every one: 1 "
                 f"keeps the old value, 0 takes the new. First row of the batch.{units}"
-            )  # fmt: skip
+            )
             continue
         yield f"masks-{scheme}", f"Recurrent dropout masks: {scheme}", (
             f"The factor of every unit at every step{_also(MASKS.get((name, scheme)) or MASKS.get(scheme))}; long "
             f"stripes are one mask for the whole sequence. First row of the batch.{units}"
-        )  # fmt: skip
+        )
 
 
 def _also(text):

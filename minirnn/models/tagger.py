@@ -24,7 +24,7 @@ class Tagger(nn.Module):
 
     def __init__(self, table, tags, *, classes=6, filters=256, kernel=5, hidden=1024, activation="relu",
                  conv_activation="relu", forward_dropout=(0.0, 0.0), recurrent_dropout=None, init=None, rng=None,
-                 dtype=np.float32, **layer_options):  # fmt: skip
+                 dtype=np.float32, **layer_options):
         if not isinstance(kernel, int) or kernel % 2 == 0 or kernel < 1:
             raise InputError(must_be("Tagger", "kernel", "a positive odd int", repr(kernel), "it has a middle word"))
         if conv_activation not in ACTIVATIONS:
@@ -35,9 +35,9 @@ class Tagger(nn.Module):
         self.classes, self.activation = classes, ACTIVATIONS[conv_activation]
         self.table = Tensor(np.array(table, dtype))  # a buffer: saved, not trained
         self.convolution = nn.Conv1d(table.shape[1] + classes, filters, kernel, padding=kernel // 2, rng=rng,
-                                     dtype=dtype)  # fmt: skip
+                                     dtype=dtype)
         self.recurrent = nn.LSTM(filters, hidden, activation=activation, recurrent_dropout=recurrent_dropout, rng=rng,
-                                 dtype=dtype, **layer_options)  # fmt: skip
+                                 dtype=dtype, **layer_options)
         self.output = nn.Linear(hidden, tags, rng=rng, dtype=dtype)
         self.input_dropout, self.output_dropout = nn.Dropout(drop_in), nn.Dropout(drop_out)
         if init is not None:

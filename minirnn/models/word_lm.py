@@ -18,7 +18,7 @@ class LanguageModel(nn.Module):
     """
 
     def __init__(self, vocabulary, embedding=256, hidden=256, *, cell="lstm", layers=1, forward_dropout=(0.0, 0.0),
-                 recurrent_dropout=None, init=0.05, rng=None, dtype=np.float32, **layer_options):  # fmt: skip
+                 recurrent_dropout=None, init=0.05, rng=None, dtype=np.float32, **layer_options):
         if cell not in LAYERS:
             raise InputError(must_be("LanguageModel", "cell", f"one of {', '.join(LAYERS)}", repr(cell)))
         self.drop_in, self.drop_out = (check_rate("forward_dropout", rate) for rate in forward_dropout)
@@ -26,7 +26,7 @@ class LanguageModel(nn.Module):
         self.embedding = nn.Embedding(vocabulary, embedding, rng=rng, dtype=dtype)
         self.recurrent = LAYERS[cell](embedding, hidden, layers, dropout=self.drop_out if layers > 1 else 0.0,
                                       recurrent_dropout=recurrent_dropout, rng=rng, dtype=dtype,
-                                      **layer_options)  # fmt: skip
+                                      **layer_options)
         self.output = nn.Linear(hidden, vocabulary, rng=rng, dtype=dtype)
         self.input_dropout, self.output_dropout = nn.Dropout(self.drop_in), nn.Dropout(self.drop_out)
         nn.init.redraw_uniform(rng, self.parameters(), init, dtype)

@@ -64,7 +64,7 @@ class Conv1d(Module):
     """
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, bias=True, *, rng=None,
-                 dtype=np.float32):  # fmt: skip
+                 dtype=np.float32):
         sizes = {"out_channels": out_channels, "in_channels": in_channels, "kernel_size": kernel_size}
         shape = tuple(check_size("Conv1d", name, size) for name, size in sizes.items())
         self.stride, self.padding = stride, padding

@@ -8,7 +8,7 @@ from minirnn.nn import composed
 
 
 def recurrence(cell, x, state, weights, masks=None, *, lengths=None, reverse=False, form=None, clip_step=None,
-               checkpoint_every=None):  # fmt: skip
+               checkpoint_every=None):
     """A cell over a sequence: x (T, B, D), state Tensors (B, H), Weights of Tensors -> y (T, B, H), final state (B, H).
 
     masks, lengths, reverse, form and checkpoint_every as in ``bptt.forward``, which raises the errors; clip_step as in

@@ -47,7 +47,7 @@ class Recurrent(Module):
     """
 
     def __init__(self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                 recurrent_dropout, rng, dtype, kernels, clip_step, checkpoint_every, zoneout=None):  # fmt: skip
+                 recurrent_dropout, rng, dtype, kernels, clip_step, checkpoint_every, zoneout=None):
         where = type(self).__name__
         self.cell, self.batch_first, self.bidirectional, self.bias = cell, batch_first, bool(bidirectional), bool(bias)
         self.input_size = check_size(where, "input_size", input_size)
@@ -102,7 +102,7 @@ class Recurrent(Module):
                     self.cell, x, state[place], self.weights(layer, reverse), masks, lengths=lengths,
                     reverse=bool(reverse), form=self.kernels, clip_step=self.clip_step,
                     checkpoint_every=self.checkpoint_every,
-                )  # fmt: skip
+                )
                 outputs.append(y)
                 finals.append(final)
             x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
@@ -168,10 +168,10 @@ class RNN(Recurrent):
 
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
                  dropout=0.0, bidirectional=False, *, recurrent_dropout=None, rng=None, dtype=np.float32, kernels=None,
-                 clip_step=None, checkpoint_every=None):  # fmt: skip
+                 clip_step=None, checkpoint_every=None):
         super().__init__(cells.RNN(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,
                          bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
-                         checkpoint_every)  # fmt: skip
+                         checkpoint_every)
 
 
 class LSTM(Recurrent):
@@ -182,10 +182,10 @@ class LSTM(Recurrent):
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
                  bidirectional=False, *, recurrent_dropout=None, zoneout=None, forget_gate=True, activation="tanh",
-                 rng=None, dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):  # fmt: skip
+                 rng=None, dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):
         super().__init__(cells.LSTM(forget_gate, activation), input_size, hidden_size, num_layers, bias, batch_first,
                          dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
-                         checkpoint_every, zoneout)  # fmt: skip
+                         checkpoint_every, zoneout)
 
 
 class GRU(Recurrent):
@@ -197,10 +197,10 @@ class GRU(Recurrent):
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
                  bidirectional=False, *, reset_after=False, convention=None, recurrent_dropout=None, zoneout=None,
-                 rng=None, dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):  # fmt: skip
+                 rng=None, dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):
         super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, num_layers, bias, batch_first,
                          dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
-                         checkpoint_every, zoneout)  # fmt: skip
+                         checkpoint_every, zoneout)
 
 
 class SingleStep(Module):
@@ -238,7 +238,7 @@ class LSTMCell(SingleStep):
     """One step of LSTM: LSTMCell(D, H)(x, (h, c)) -> (h, c)."""
 
     def __init__(self, input_size, hidden_size, bias=True, *, forget_gate=True, activation="tanh", rng=None,
-                 dtype=np.float32):  # fmt: skip
+                 dtype=np.float32):
         super().__init__(cells.LSTM(forget_gate, activation), input_size, hidden_size, bias, rng, dtype)
 
 
@@ -246,5 +246,5 @@ class GRUCell(SingleStep):
     """One step of GRU: GRUCell(D, H)(x, h) -> h."""
 
     def __init__(self, input_size, hidden_size, bias=True, *, reset_after=False, convention=None, rng=None,
-                 dtype=np.float32):  # fmt: skip
+                 dtype=np.float32):
         super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, bias, rng, dtype)

@@ -120,4 +120,4 @@ def zoneout_masks(rates, rng, steps, batch, hidden, like, training):
     return {
         name: draw_mask(rng, (steps, batch, hidden), rate, like) if training else xp_of(like).asarray(rate, like.dtype)
         for name, rate in rates.items() if rate > 0
-    }  # fmt: skip
+    }

@@ -19,7 +19,7 @@ def memory_curves(markers, ratios):
         for name, values in curves.items():
             scheme, rate, sampling = name.split("-")
             panel.plot(range(len(values)), values, color=f"C{schemes.index(scheme)}", ls=STYLES[sampling],
-                       label=f"{scheme} {rate} per {sampling}")  # fmt: skip
+                       label=f"{scheme} {rate} per {sampling}")
     left.set(xlabel="step", yscale="log", ylabel="contribution of step 0", title="open gates, evaluation")
     right.set(xlabel="step", ylim=(0, None), ylabel="norm of c, evaluation / training", title="trained word models")
     left.legend(fontsize=8)

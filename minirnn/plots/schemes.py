@@ -6,11 +6,11 @@ NODES = {
     "f": (1.6, 1.4, "f"), "i": (2.6, 1.4, "i"), "g": (3.6, 1.4, "g"), "o": (4.9, 1.4, "o"),
     "keep": (1.6, 4.2, r"$\odot$"), "write": (3.1, 2.8, r"$\odot$"), "add": (3.1, 4.2, "+"),
     "c": (4.4, 4.2, "$c_t$"), "show": (4.9, 2.8, r"$\odot$"), "h": (6.2, 2.8, "$h_t$"),
-}  # fmt: skip
+}
 ARROWS = (
     ("c_prev", "keep"), ("f", "keep"), ("keep", "add"), ("i", "write"), ("g", "write"), ("write", "add"),
     ("add", "c"), ("c", "show"), ("o", "show"), ("show", "h"),
-)  # fmt: skip
+)
 GATES = ("f", "i", "g", "o")
 # what each scheme drops: the hidden state on its way into the gates, the cell, the update; thesis (3.3.8) to (3.3.10)
 DROPPED = {
@@ -34,7 +34,7 @@ def scheme_figure():
         for name, (x, y, text) in NODES.items():
             shape = "square" if name in GATES else "circle"
             panel.text(x, y, text, ha="center", va="center", fontsize=11,
-                       bbox={"boxstyle": f"{shape},pad=0.3", "fc": "white", "ec": PLAIN})  # fmt: skip
+                       bbox={"boxstyle": f"{shape},pad=0.3", "fc": "white", "ec": PLAIN})
         panel.set(title=title, xlim=(-0.6, 6.8), ylim=(-0.6, 4.8))
         panel.axis("off")
     return figure
@@ -47,4 +47,4 @@ def _arrow(panel, start, end, dropped):
         arrowprops={"arrowstyle": "-|>", "color": DROP if dropped else PLAIN, "ls": "--" if dropped else "-",
                     "lw": 2.0 if dropped else 0.8, "shrinkA": 11, "shrinkB": 12,
                     "connectionstyle": f"arc3,rad={bend}"},
-    )  # fmt: skip
+    )

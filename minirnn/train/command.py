@@ -143,7 +143,7 @@ def main(argv):
             level = argv[0].removesuffix("-lm")
             description = f"Train a language model on {level}s. Example: minirnn train {argv[0]} --quick --name first"
             options = tyro.cli(TrainOptions, args=argv[1:], prog=f"minirnn train {argv[0]}", description=description,
-                               config=flags)  # fmt: skip
+                               config=flags)
             outcome, as_json = train(level, options), options.json
         elif any(word == "--resume" or word.startswith("--resume=") for word in argv):
             words = ["--help"] if {"-h", "--help"} & set(argv) else argv

@@ -9,12 +9,12 @@ SCHEDULES = ("plateau", "epoch-decay", "constant")
 
 # thesis sec. 3.4.2: words, loss summed over the window, lr 1, global clip 10, lr / 1.5 when validation does not improve
 WORD = {"data": "ptb", "hidden": 256, "embedding": 256, "batch": 32, "window": 35, "epochs": 100, "optimizer": "sgd",
-        "lr": 1.0, "clip": 10.0, "schedule": "plateau", "init": 0.05}  # fmt: skip
+        "lr": 1.0, "clip": 10.0, "schedule": "plateau", "init": 0.05}
 # what the author's program uses for the other cells; the RNN's windows overlap by ten steps
 WORD_CELLS = {"gru": {"lr": 0.1, "clip": 20.0}, "rnn": {"lr": 0.05, "clip": 30.0, "window": 15, "stride": 5}}
 # thesis sec. 3.4.3: characters, Adam 1e-3, lr * 0.97 after each epoch from the tenth
 CHAR = {"data": "ptb", "hidden": 1024, "embedding": 256, "batch": 32, "window": 100, "epochs": 50, "optimizer": "adam",
-        "lr": 1e-3, "clip": 10.0, "schedule": "epoch-decay", "init": 0.01}  # fmt: skip
+        "lr": 1e-3, "clip": 10.0, "schedule": "epoch-decay", "init": 0.01}
 # learning rates of the other optimisers where only the optimiser is chosen
 OPTIMIZER_LR = {"momentum": 0.1, "adam": 1e-3, "rmsprop": 1e-3, "adadelta": 1.0, "sgd": 1.0}
 PRESETS = {
@@ -30,7 +30,7 @@ PRESETS = {
         "quick": {**CHAR, "data": "python-help", "hidden": 64, "embedding": 32, "batch": 32, "window": 50, "epochs": 1,
                   "lr": 5e-3, "init": 0.05},
     },
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class TrainingConfig:
         object.__setattr__(self, "forward_dropout", tuple(self.forward_dropout))
         self.check_choices(optimizer=OPTIMIZERS, schedule=SCHEDULES, dtype=("float32", "float64"),
                            cell=("lstm", "gru", "rnn"), scheme=("ours", "gal", "moon"),
-                           sampling=("per_step", "per_sequence"), scaling=("test", "inverted"))  # fmt: skip
+                           sampling=("per_step", "per_sequence"), scaling=("test", "inverted"))
         self.check_counts("hidden", "batch", "epochs", "log_every", "checkpoint_every")
         if self.patience is not None:
             self.check_counts("patience")

@@ -91,7 +91,7 @@ def execute(run_folder, task, stream, quiet, fresh, end=False):
                     run_folder.write_json(name, values)
             if fresh:
                 say(f"{run_folder.path}: {task.introduction()}, {size_of(task.model):,} parameters,"
-                    f" {task.epochs} x {task.updates} updates")  # fmt: skip
+                    f" {task.epochs} x {task.updates} updates")
                 loop.start()
             else:
                 loop.resume(say)
@@ -128,7 +128,7 @@ def _finish(run_folder, task, loop, stop, say):
         "epochs": loop.epoch, "updates": loop.step, "skipped_updates": loop.skipped, "parameters": size_of(task.model),
         "parameters_sha256": hash_of(task.parameters_only()), "chain": loop.chain, "data": task.data,
         "seconds": loop.elapsed(), f"{task.unit}_per_second": loop.rate(),
-    }  # fmt: skip
+    }
     run_folder.write_json("result.json", result)
     speed = f"{loop.rate():,.0f} {task.unit}/s; {run_folder.path}/result.json"
     say(f"done: {task.summary(result)} (epoch {result['best_epoch']} of {loop.epoch}), {speed}")

@@ -45,7 +45,7 @@ def build_model(config, vocabulary):
         forward_dropout=config.forward_dropout, recurrent_dropout=config.recurrent_dropout(), init=config.init,
         rng=stream(config.seed, "initial weights"), dtype=np.dtype(config.dtype).type, kernels=config.kernels,
         **zoneout,
-    )  # fmt: skip
+    )
     return model.to(config.device)
 
 
@@ -136,7 +136,7 @@ class LanguageModelTask(Task):
         train = self.progress()
         metrics = {"train_loss": train["loss"], "train_perplexity": train["perplexity"],
                    "valid_loss": valid.nll / valid.tokens, "valid_perplexity": valid.value, "valid_bits": valid.bits,
-                   "lr": self.optimizer.lr}  # fmt: skip
+                   "lr": self.optimizer.lr}
         self.advance_schedule(valid.value)
         return {"score": valid.value, **metrics}
 
@@ -158,7 +158,7 @@ class LanguageModelTask(Task):
 
     def summary(self, result):
         return (f"valid perplexity {result['valid_perplexity']:.2f}, test {result['test_perplexity']:.2f},"
-                f" {result['test_bits']:.3f} bits a {self.config.level}")  # fmt: skip
+                f" {result['test_bits']:.3f} bits a {self.config.level}")
 
     def arrays(self):
         carried = () if self.carried is None else self.carried if isinstance(self.carried, tuple) else (self.carried,)
@@ -186,4 +186,4 @@ def make_task(config, folder=None):
 def describe(corpus):
     """What result.json says of a Corpus."""
     return {"name": corpus.name, "level": corpus.level, "origin": corpus.origin, "fingerprint": corpus.fingerprint,
-            "vocabulary": len(corpus.vocab)}  # fmt: skip
+            "vocabulary": len(corpus.vocab)}

@@ -94,7 +94,7 @@ class Loop:
             "skipped_in_a_row": self.skipped_in_a_row, "best": self.best, "chain": self.chain,
             "seconds": self.elapsed(), "update_seconds": self.update_seconds,
             "metrics_bytes": self.folder.metrics_size(), "task": self.task.numbers(),
-        }  # fmt: skip
+        }
         write_checkpoint(self.folder.checkpoints, self.step, self.task.arrays(), state, self.run)
         self.saved_step = self.step
         best = [self.best["checkpoint"]] if self.best else []
@@ -140,7 +140,7 @@ class Loop:
                 kind="train", step=self.step, epoch=self.epoch + 1, loss=result["loss"], norm=result["norm"],
                 **{f"epoch_{name}": value for name, value in so_far.items()}, lr=self.task.optimizer.lr,
                 **{f"{self.task.unit}_per_second": round(self.rate())},
-            )  # fmt: skip
+            )
         if self.step % self.checkpoint_every == 0 and self.position < self.task.updates:
             self._link()
             self.checkpoint()
@@ -179,9 +179,9 @@ class Loop:
             self.best = {"score": score, "epoch": self.epoch + 1, "checkpoint": name_of(self.step), "metrics": metrics}
         self._link()
         self.folder.write_metric(kind="epoch", step=self.step, epoch=self.epoch + 1, best=better, skipped=self.skipped,
-                                 seconds=self.elapsed(), **metrics)  # fmt: skip
+                                 seconds=self.elapsed(), **metrics)
         progress.line(f"epoch {self.epoch + 1}/{self.task.epochs} {self.task.headline(metrics)} lr {metrics['lr']:.4g}"
-                      f"{' (best)' if better else ''}")  # fmt: skip
+                      f"{' (best)' if better else ''}")
         self.epoch += 1
         self.position = 0
         self.task.begin_epoch()

@@ -47,7 +47,7 @@ class RunFolder:
         exists = FolderExists(
             must_be("run folder", "name", "a new name", repr(str(path)),
                     f"go on with 'minirnn train --resume {path}', or choose another --name")
-        )  # fmt: skip
+        )
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise exists
         made = cls(Path(runs) / f".{name}.{uuid.uuid4().hex[:8]}.tmp")

@@ -54,7 +54,7 @@ class SentimentConfig(TrainingConfig):
 
     def __post_init__(self):
         self.check_choices(data=SETS, vectors=("glove", "random"), vectors_source=("search", "local", "twin"),
-                           weak=("own", "vader", "none"), train_vectors=(True, False))  # fmt: skip
+                           weak=("own", "vader", "none"), train_vectors=(True, False))
         self.check_counts("vector_size", *(["epoch_updates"] if self.epoch_updates is not None else []))
         if self.weak_epochs != 0:
             self.check_counts("weak_epochs")
@@ -78,7 +78,7 @@ def word_table(config, words, counts, vectors):
     """
     size = config.vector_size if vectors is None else vectors.vectors.shape[1]
     table, known = (np.zeros((len(words), size), np.float32), np.zeros(len(words), bool)) if vectors is None else (
-        vectors.table(words))  # fmt: skip
+        vectors.table(words))
     scale = RANDOM if vectors is None else float(vectors.vectors.std())  # as large as the others
     for k, word in enumerate(words):
         if not known[k] and (vectors is None or counts[word] >= FREQUENT):
@@ -106,14 +106,14 @@ class SentimentTask(Task):
         table, known = word_table(config, words, shown, vectors)
         number = {word: k for k, word in enumerate(words)}
         self.parts = {name: ([np.array([number[word] for word in text]) for text in part.words], part.labels)
-                      for name, part in parts.items()}  # fmt: skip
+                      for name, part in parts.items()}
         self.tests, self.missing = texts.tests, tuple(part for part in texts.missing if part != "weak")
         model = TextClassifier(
             table, config.hidden, len(CLASSES), train_vectors=config.train_vectors, cell=config.cell,
             forward_dropout=config.forward_dropout, recurrent_dropout=config.recurrent_dropout(), init=config.init,
             weak_classes=len(WEAK_CLASSES), rng=stream(config.seed, "initial weights"),
             dtype=np.dtype(config.dtype).type, kernels=config.kernels,
-        )  # fmt: skip
+        )
         super().__init__(config, model.to(config.device), describe(texts, vectors, parts.get("weak"), known))
         self.epochs = self.weak_epochs + config.epochs
         self.updates = config.epoch_updates or -(-len(self.parts["train"][0]) // config.batch)
@@ -185,7 +185,7 @@ class SentimentTask(Task):
         train = self.progress()
         metrics = {"phase": "weak" if weak else "labelled", "train_loss": train["loss"],
                    "train_accuracy": train["accuracy"], "valid_f1": None if weak else valid.mean_f1(),
-                   "valid_accuracy": None if weak else valid.accuracy, "lr": self.optimizer.lr}  # fmt: skip
+                   "valid_accuracy": None if weak else valid.accuracy, "lr": self.optimizer.lr}
         if weak:
             return {"score": math.inf, **metrics}
         self.advance_schedule(-metrics["valid_f1"])
@@ -224,7 +224,7 @@ class SentimentTask(Task):
 
     def numbers(self):
         return {**super().numbers(), "nll": self.nll, "seen": self.seen, "right": self.right,
-                "last_step": self.last_step}  # fmt: skip
+                "last_step": self.last_step}
 
     def load(self, arrays, numbers):
         super().load(arrays, numbers)
@@ -243,7 +243,7 @@ def describe(texts, vectors, weak, known):
         "fingerprint": digest.hexdigest(), "weak_labels": 0 if weak is None else len(weak.words),
         "missing": [part for part in texts.missing if part != "weak" or weak is None], "words": len(known),
         "known_words": float(known.mean()),
-    }  # fmt: skip
+    }
 
 
 def vader_as_weak(texts):

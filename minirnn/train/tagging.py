@@ -53,7 +53,7 @@ class TaggerConfig(TrainingConfig):
     def __post_init__(self):
         known = ("search", "local", "twin")
         self.check_choices(data=("conll2003", "ner-templates"), vectors=("glove",), vectors_source=known,
-                           activation=("relu", "tanh"), conv_activation=("relu", "tanh"), cell=("lstm",))  # fmt: skip
+                           activation=("relu", "tanh"), conv_activation=("relu", "tanh"), cell=("lstm",))
         if not isinstance(self.capitals, bool):
             raise InputError(must_be(self.where, "capitals", "true or false", repr(self.capitals)))
         self.check_counts("filters", "kernel", "window_words")
@@ -133,7 +133,7 @@ class TaggerTask(Task):
             conv_activation=config.conv_activation, forward_dropout=config.forward_dropout,
             recurrent_dropout=config.recurrent_dropout(), init=config.init,
             rng=stream(config.seed, "initial weights"), dtype=np.dtype(config.dtype).type, kernels=config.kernels,
-        )  # fmt: skip
+        )
         super().__init__(config, model.to(config.device), describe(sentences, vectors, known))
         self.updates = -(-len(self.train) // config.batch)
         self.per_update = round(sum(min(len(s.words), config.window_words) for s in self.train) / self.updates)
@@ -177,7 +177,7 @@ class TaggerTask(Task):
         scores, loss = found
         train, f1 = self.progress(), scores.scores().f1
         metrics = {"train_loss": train["loss"], "train_accuracy": train["accuracy"], "valid_loss": loss, "valid_f1": f1,
-                   "lr": self.optimizer.lr}  # fmt: skip
+                   "lr": self.optimizer.lr}
         self.advance_schedule(-f1)
         return {"score": -f1, **metrics}
 
@@ -187,14 +187,14 @@ class TaggerTask(Task):
             return None
         total, by_type = found[0].scores(), found[0].by_type()
         return {"test_f1": total.f1, "test_precision": total.precision, "test_recall": total.recall,
-                "test_loss": found[1], "test_f1_by_type": {kind: by_type[kind].f1 for kind in by_type}}  # fmt: skip
+                "test_loss": found[1], "test_f1_by_type": {kind: by_type[kind].f1 for kind in by_type}}
 
     def introduction(self):
         return f"{self.data['name']} ({self.data['origin']}), {100 * self.data['known_words']:.1f} % of words known"
 
     def headline(self, metrics):
         return (f"train loss {metrics['train_loss']:.4f}, valid loss {metrics['valid_loss']:.4f}"
-                f" F1 {metrics['valid_f1']:.2f}")  # fmt: skip
+                f" F1 {metrics['valid_f1']:.2f}")
 
     def summary(self, result):
         return f"F1 valid {result['valid_f1']:.2f}, test {result['test_f1']:.2f}"
@@ -223,7 +223,7 @@ def describe(sentences, vectors, known):
         "name": f"{sentences.name} with {vectors.name}", "origin": ", vectors: ".join(origins),
         "fingerprint": hashlib.sha256(f"{sentences.fingerprint} {vectors.fingerprint}".encode()).hexdigest(),
         "vectors": vectors.name, "words": len(known), "known_words": float(known.mean()),
-    }  # fmt: skip
+    }
 
 
 def make_task(config, folder=None):

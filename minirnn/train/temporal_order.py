@@ -62,7 +62,7 @@ class TemporalOrderTask(Task):
             forward_dropout=config.forward_dropout, recurrent_dropout=config.recurrent_dropout(), init=config.init,
             forget_bias=config.forget_bias, rng=stream(config.seed, "initial weights"),
             dtype=np.dtype(config.dtype).type, kernels=config.kernels,
-        )  # fmt: skip
+        )
         self.held_out = temporal_order.draw(stream(config.seed, "test sequences"), config.test, config.length)
         fingerprint = hashlib.sha256(self.held_out[0].tobytes() + self.held_out[1].tobytes()).hexdigest()
         data = {"name": "temporal-order", "origin": "generated", "fingerprint": fingerprint}
@@ -102,7 +102,7 @@ class TemporalOrderTask(Task):
     def end_epoch(self, stop=None):
         accuracy = self.progress()["accuracy"]
         return {"score": -self.made, "train_accuracy": accuracy, "updates_to_solve": self.solved,
-                "lr": self.optimizer.lr}  # fmt: skip
+                "lr": self.optimizer.lr}
 
     def finished(self, epoch, best):
         return self.solved is not None or super().finished(epoch, best)

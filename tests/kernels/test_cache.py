@@ -1,0 +1,137 @@
+"""Where the machine code is kept, when it is made anew, and that nothing else is touched."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+RUN = """
+import sys
+import numpy as np
+from minirnn import kernels
+dtype = sys.argv[1]
+rng = np.random.default_rng(0)
+x, h0, w, r = (rng.standard_normal(s).astype(dtype) for s in ((3, 2, 4), (2, 5), (5, 4), (5, 5)))
+h, saved = kernels.rnn_forward(x, h0, w, r, None, None)
+print(repr(float(h.sum(dtype=np.float64))))
+"""
+
+
+def environment(**changes):
+    """This process's environment without what decides where machine code goes, plus the changes."""
+    dropped = ("MINIRNN_CACHE", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH")
+    kept = {k: v for k, v in os.environ.items() if k not in dropped}
+    return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1", **{k: str(v) for k, v in changes.items()}}
+
+
+def run(code=RUN, dtype="float64", **changes):
+    """(standard output, standard error) of the code in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, dtype], capture_output=True, text=True, env=environment(**changes), timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip(), done.stderr
+
+
+def machine_code(folder):
+    return sorted(p for p in Path(folder).rglob("*") if p.suffix in (".nbc", ".nbi"))
+
+
+@pytest.fixture(scope="module")
+def install(tmp_path_factory):
+    """A copy of the package as an installation would have it, which nobody may write to, and a cache it has filled."""
+    base = tmp_path_factory.mktemp("install")
+    ignored = shutil.ignore_patterns("__pycache__", "*.nbc", "*.nbi")
+    shutil.copytree(ROOT / "minirnn", base / "site" / "minirnn", ignore=ignored)
+    shutil.copytree(ROOT / "kernels", base / "site" / "minirnn" / "kernels", ignore=ignored)
+    for path in (base / "site").rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = sorted((base / "site").rglob("*"))
+    out, err = run(PYTHONPATH=base / "site", MINIRNN_CACHE=base / "cache")
+    assert sorted((base / "site").rglob("*")) == before  # as root the modes stop nobody, so look
+    return base, out, err
+
+
+@pytest.mark.slow
+def test_first_call_says_that_it_compiles_and_later_processes_do_not_compile(install):
+    base, out, err = install
+    assert err.startswith("minirnn: compiling kernels for float64") and str(base / "cache") in err
+    assert err.count("\n") == 1
+    assert machine_code(base / "cache")
+    again = run(PYTHONPATH=base / "site", MINIRNN_CACHE=base / "cache")
+    assert again == (out, "")
+
+
+@pytest.mark.slow
+def test_an_edit_in_any_file_is_noticed(install, tmp_path):
+    """Numba itself looks only at the file of the kernel; this edit is in that of a helper."""
+    base, out, _ = install
+    shutil.copytree(base / "site", tmp_path / "site")
+    vector = tmp_path / "site" / "minirnn" / "kernels" / "vector.py"
+    vector.chmod(0o644)
+    source = vector.read_text()
+    assert source.count("return expm1 / (expm1 + 2.0)") == 1
+    vector.write_text(source.replace("return expm1 / (expm1 + 2.0)", "return 0.0 * expm1 / (expm1 + 2.0)"))
+    edited, err = run(PYTHONPATH=tmp_path / "site", MINIRNN_CACHE=base / "cache")
+    assert float(edited) != float(out) and "compiling kernels" in err
+    assert run(PYTHONPATH=base / "site", MINIRNN_CACHE=base / "cache") == (out, "")  # the old code is still there
+
+
+@pytest.mark.slow
+def test_four_processes_may_start_at_once(install, tmp_path):
+    base, out, _ = install
+    env = environment(PYTHONPATH=base / "site", MINIRNN_CACHE=tmp_path / "cache")
+    kinds = ("float64", "float32", "float64", "float32")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen([sys.executable, "-c", RUN, kind], env=env, **pipes) for kind in kinds]
+    finished = [(process.communicate(timeout=300), process.returncode) for process in started]
+    assert [code for _, code in finished] == [0] * 4, finished
+    values = [float(stdout) for (stdout, _), _ in finished]
+    assert values[0] == values[2] == float(out) and values[1] == values[3] == pytest.approx(float(out), abs=1e-4)
+    for kind, value in zip(kinds[:2], values):
+        assert run(dtype=kind, PYTHONPATH=base / "site", MINIRNN_CACHE=tmp_path / "cache") == (repr(value), "")
+
+
+@pytest.mark.slow
+def test_a_cache_that_cannot_be_written_is_done_without(install, tmp_path):
+    base, out, _ = install
+    (tmp_path / "file").write_text("in the way")
+    got, err = run(PYTHONPATH=base / "site", MINIRNN_CACHE=tmp_path / "file" / "cache")
+    assert got == out and err.count("compiled kernels are not kept") == 1
+    assert not machine_code(base / "site")
+
+
+def test_the_folder_is_the_users(monkeypatch, tmp_path):
+    from minirnn.kernels.jit import user_cache_directory
+
+    for name in ("MINIRNN_CACHE", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert user_cache_directory() == tmp_path / "home" / ".cache" / "minirnn"
+    for name, expected in (("XDG_CACHE_HOME", "xdg/minirnn"), ("NUMBA_CACHE_DIR", "numba"), ("MINIRNN_CACHE", "ours")):
+        monkeypatch.setenv(name, str(tmp_path / expected.split("/")[0]))
+        assert user_cache_directory() == tmp_path / expected
+
+
+def test_numba_settings_of_the_user_stay_as_they_are():
+    import numba
+    import numpy as np
+    from minirnn.kernels import packed
+
+    before = numba.config.CACHE_DIR
+    packed.sum_rows.on(np.float64)
+    assert numba.config.CACHE_DIR == before
+
+
+def test_fingerprint_covers_every_source_and_the_versions(monkeypatch):
+    from minirnn.kernels import jit
+
+    before = jit._fingerprint()
+    assert jit.cache_directory() is None or jit.cache_directory().name == f"kernels-{before}"
+    monkeypatch.setattr(jit.numba, "__version__", "0.0")
+    assert jit._fingerprint() != before

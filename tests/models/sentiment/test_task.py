@@ -1,0 +1,275 @@
+"""Training on sentiment: the classifier of words, both phases, exact resume, what is missing, Table 3.5."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from minirnn import data, grad, nn
+from minirnn.data.glove import WordVectors
+from minirnn.data.labelled_texts import CLASSES, LabelledTexts, part_of
+from minirnn.errors import InputError
+from minirnn.experiments import find
+from minirnn.models.sequence_classifier import SequenceClassifier, TextClassifier
+from minirnn.train import sentiment
+from minirnn.train.execute import train_or_resume
+from minirnn.train.sentiment import SentimentConfig, SentimentTask, batch_places, make_task, word_table
+from minirnn.train.task import pad
+
+CONFIG = SentimentConfig(
+    data="sentiment-grammar", vectors="random", vector_size=5, hidden=6, batch=8, epoch_updates=5, weak_epochs=2,
+    epochs=2, rate=0.25, kernels="explicit", seed=3, lr=1e-2, checkpoint_every=3,
+)
+TEXTS = data.load("sentiment-grammar", weak=60, train=30, valid=12, test=12)
+
+
+def toy(**missing):
+    """Three words that are the classes, among others that say nothing."""
+    rng, named = np.random.default_rng(0), ("bad", "so", "good")
+    parts = {}
+    for part, count in {"weak": 200, "train": 60, "valid": 60, "test": 90}.items():
+        rows = []
+        for k in range(count):
+            label = 2 * (k % 2) if part == "weak" else k % 3
+            words = [*rng.choice(["a", "b", "c"], rng.integers(1, 5)), named[label], *rng.choice(["d", "e"], 2)]
+            rows.append((words, label // 2 if part == "weak" else label))
+        parts[part] = part_of(rows)
+    return LabelledTexts("toy", "generated", CLASSES, parts, **missing)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("weak", [False, True])
+def test_gradients_are_the_measured_slopes(cell, weak):
+    rng = np.random.default_rng(0)
+    model = TextClassifier(rng.standard_normal((7, 4)), 3, 3, train_vectors=True, cell=cell, weak_classes=2,
+                           forward_dropout=(0.2, 0.5), recurrent_dropout=("ours", 0.5), rng=1,
+                           dtype=np.float64, kernels="explicit")
+    words, lengths = pad([np.array(text) for text in ([1, 2, 3, 4, 2], [5], [6, 2, 0])])
+    cotangent = rng.standard_normal((3, 2 if weak else 3))
+
+    def loss():
+        masks = np.random.default_rng(7)
+        return (model(words, lengths, rng=lambda *name: masks, weak=weak) * cotangent).sum()
+
+    other = {id(p) for p in (model.output if weak else model.weak_output).parameters()}
+    parameters = [p for p in model.parameters() if id(p) not in other]
+    assert any(p is model.table for p in parameters)
+    for parameter, analytic in zip(parameters, grad(loss(), parameters)):
+        array = parameter.value
+        for at in np.ndindex(array.shape):
+            kept, sides = array[at], []
+            for step in (1e-5, -1e-5):
+                array[at] = kept + step
+                sides.append(loss().item())
+            array[at] = kept
+            assert (sides[0] - sides[1]) / 2e-5 == pytest.approx(float(analytic.value[at]), rel=1e-7, abs=1e-9)
+
+
+def test_each_text_is_read_up_to_its_end_and_no_further():
+    model = TextClassifier(np.random.default_rng(0).standard_normal((7, 4)), 3, 3, rng=1, dtype=np.float64,
+                           kernels="explicit").eval()
+    texts = [np.array([1, 2, 3, 4]), np.array([5]), np.array([6, 2])]
+    words, lengths = pad(texts)
+    together = model(words, lengths).value
+    for row, text in zip(together, texts):
+        np.testing.assert_allclose(row, model(text[:, None]).value[0], atol=1e-14)
+    words[1:, 1] = 3  # after the end
+    np.testing.assert_array_equal(model(words, lengths).value, together)
+    with pytest.raises(InputError, match=r"table must be \(V, D\)"):
+        TextClassifier(np.zeros(3), 3, 3)
+
+
+def test_a_second_output_leaves_the_first_model_as_it_was():
+    one, two = (SequenceClassifier(4, 3, 3, weak_classes=k, rng=1) for k in (None, 2))
+    for (name, mine), (_, other) in zip(one.named_parameters(), two.named_parameters()):
+        np.testing.assert_array_equal(mine.value, other.value, err_msg=name)
+    assert two.weak_output.weight.shape == (2, 3) and one.weak_output is None
+
+
+def test_vectors_are_static_unless_they_are_to_be_trained():
+    for trained in (False, True):
+        task = SentimentTask(replace(CONFIG, train_vectors=trained), TEXTS)
+        before = task.model.table.value.copy()
+        task.update(0, 0)
+        assert (before != task.model.table.value).any() == trained
+        assert "model.table" in task.arrays()
+
+
+def test_every_text_comes_once_a_pass_in_a_new_order():
+    orders = {k: np.random.default_rng(k).permutation(10) for k in range(4)}
+    places = np.concatenate([batch_places(10, 4, number, orders.get) for number in range(10)])
+    for k in range(4):
+        assert sorted(places[10 * k : 10 * k + 10]) == list(range(10))
+        assert places[10 * k : 10 * k + 10].tolist() == orders[k].tolist()
+    np.testing.assert_array_equal(batch_places(3, 7, 0, lambda k: np.arange(3)), [0, 1, 2, 0, 1, 2, 0])
+
+
+def test_batches_are_weak_first_and_do_not_depend_on_those_before():
+    task = SentimentTask(CONFIG, TEXTS)
+    assert task.epochs == 4 and task.updates == 5
+    assert [task.pretrains(step) for step in (0, 9, 10, 19)] == [True, True, False, False]
+    labels = [task.batch(step)[2] for step in range(20)]
+    assert max(map(max, labels[:10])) == 1 and max(map(max, labels[10:])) == 2
+    texts, _ = task.parts["train"]
+    shown = [tuple(words[:n, b]) for step in range(10, 14) for words, lengths, _ in [task.batch(step)]
+             for b, n in enumerate(lengths)]
+    assert sorted(shown[:30]) == sorted(tuple(text) for text in texts)  # 30 texts: a pass of 3 3/4 batches
+    fresh = SentimentTask(CONFIG, TEXTS)
+    for step in (17, 4, 12, 12):
+        for mine, other in zip(fresh.batch(step), task.batch(step)):
+            np.testing.assert_array_equal(mine, other)
+
+
+def test_each_phase_trains_its_own_output_and_everything_below():
+    task = SentimentTask(CONFIG, TEXTS)
+    for step, (trained, left) in {0: ("weak_output", "output"), 10: ("output", "weak_output")}.items():
+        before = {name: p.value.copy() for name, p in task.model.named_parameters()}
+        task.update(step % 5, step)
+        moved = {name for name, p in task.model.named_parameters() if (before[name] != p.value).any()}
+        assert {f"{trained}.weight", f"{trained}.bias", "recurrent.weight_ih_l0"} <= moved
+        assert not moved & {f"{left}.weight", f"{left}.bias"}
+
+
+def test_pretraining_is_never_the_best_and_does_not_advance_the_schedule():
+    task = SentimentTask(CONFIG, TEXTS)
+    task.update(4, 9)
+    metrics = task.end_epoch()
+    assert metrics["score"] == np.inf and metrics["valid_f1"] is None and task.schedule.epochs == 0
+    task.update(0, 10)
+    metrics = task.end_epoch()
+    assert metrics["score"] == -metrics["valid_f1"] and task.schedule.epochs == 1
+    patient = SentimentTask(replace(CONFIG, weak_epochs=5, epochs=9, patience=2), TEXTS)
+    assert not patient.finished(6, {"epoch": 1}) and patient.finished(7, {"epoch": 1})
+    assert patient.finished(14, {"epoch": 13}) and not patient.finished(9, {"epoch": 8})
+
+
+@pytest.mark.parametrize("looks", [4, 9, 13, 19, 20, 22])  # in the first phase, at the switch, in the second, at ends
+def test_an_interrupted_run_ends_as_the_uninterrupted_one(looks, tmp_path, monkeypatch, stop_at_look, whole):
+    stop_at_look(looks)
+    cut = train_or_resume(tmp_path / "cut", "sentiment", CONFIG, lambda: SentimentTask(CONFIG, TEXTS), quiet=True)
+    assert cut.status == 143 and cut.result is None
+    monkeypatch.undo()
+    resumed = train_or_resume(tmp_path / "cut", "sentiment", CONFIG, lambda: SentimentTask(CONFIG, TEXTS), quiet=True)
+    timing = ("seconds", "texts_per_second")
+    assert {k: v for k, v in resumed.result.items() if k not in timing} == {
+        k: v for k, v in whole.items() if k not in timing}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "whole"
+    return train_or_resume(path, "sentiment", CONFIG, lambda: SentimentTask(CONFIG, TEXTS), quiet=True).result
+
+
+def test_a_run_reports_its_best_labelled_epoch(whole):
+    assert whole["best_epoch"] in (3, 4) and whole["updates"] == 20
+    assert whole["f1_test"] == whole["test_f1"] and whole["data"]["weak_labels"] == 60
+
+
+def test_tiny_training_beats_chance():
+    """Majority class: F1 of 50 for one class, 0 for the other, at most; right answers: 100."""
+    config = replace(CONFIG, rate=0.0, forward_dropout=(0.0, 0.0), hidden=8, batch=16, epoch_updates=25, weak_epochs=1,
+                     lr=2e-2)
+    task = SentimentTask(config, toy())
+    for step in range(75):
+        task.update(step % 25, step)
+    assert task.test()["test_f1"] > 90
+
+
+def test_pretraining_teaches_words_the_labelled_texts_do_not_have():
+    """Without weak labels a word that only they have says nothing; with them it says the class it was seen with."""
+    texts = toy()
+    weak = texts.parts["weak"]
+    new = {"good": "fine", "bad": "poor"}
+    renamed = {name: part_of([([new.get(w, w) for w in words], label) for words, label in zip(*texts.parts[name])])
+               for name in ("valid", "test")}
+    both = [(words, label) for words, label in zip(*weak)]
+    both += [([new.get(w, w) for w in words], label) for words, label in both]
+    texts = LabelledTexts("toy", "generated", CLASSES, {**texts.parts, **renamed, "weak": part_of(both)})
+    found = []
+    for weak_epochs in (0, 3):
+        config = replace(CONFIG, rate=0.0, forward_dropout=(0.0, 0.0), hidden=8, batch=16, epoch_updates=40,
+                         weak_epochs=weak_epochs, lr=1e-2, train_vectors=True)
+        task = SentimentTask(config, texts)
+        for step in range(40 * (weak_epochs + 1)):
+            task.update(step % 40, step)
+        found.append(task.test()["test_f1"])
+    assert found[1] > found[0] + 20
+
+
+def test_words_without_a_vector():
+    vectors = WordVectors("some", "here", {"good": 0}, np.array([[1, 1, 4]], np.float32))
+    counts = {"good": 9, ":)": 5, "rare": 4, "GOOD": 1, "other": 0}
+    table, known = word_table(CONFIG, list(counts), counts, vectors)
+    assert known.tolist() == [True, False, False, True, False] and (table[[0, 3]] == [1, 1, 4]).all()
+    assert (table[[2, 4]] == 0).all() and (table[1] != 0).all()
+    again, known = word_table(CONFIG, list(counts), {}, None)
+    assert again.shape == (5, 5) and not known.any() and (again != 0).all() and len(np.unique(again)) == 25
+
+
+def test_what_is_missing_is_reported_and_trained_without():
+    task = SentimentTask(CONFIG, replace(toy(missing=("weak", "sms-2013")), parts={
+        name: part for name, part in toy().parts.items() if name != "weak"}))
+    assert task.epochs == CONFIG.epochs and task.weak_epochs == 0 and not task.pretrains(0)
+    assert task.data["missing"] == ["weak", "sms-2013"]
+    assert "no weak labels; missing: weak, sms-2013" in task.introduction()
+    found = task.test()
+    assert found["f1_sms-2013"] is None and found["f1_test"] == found["test_f1"]
+    assert "missing: sms-2013" in task.summary({**found, "valid_f1": 1.0})
+    assert SentimentTask(replace(CONFIG, weak="none"), TEXTS).weak_epochs == 0
+
+
+def test_the_twins_of_the_tweets_train_with_vader_as_weak_labels():
+    config = replace(CONFIG, data="semeval", source="twin", weak="vader", weak_epochs=1, epochs=1, vectors="glove",
+                     vectors_source="twin", epoch_updates=1)
+    task = make_task(config)
+    weak = data.load("vader", source="twin")
+    polar = sum(int((part.labels != 1).sum()) for part in weak.parts.values())
+    assert task.data["weak_labels"] == polar == len(task.parts["weak"][0])
+    words = {tuple(t): label for part in weak.parts.values() for t, label in zip(part.words, part.labels.tolist())}
+    part = sentiment.vader_as_weak(weak)
+    assert all(words[text] == 2 * label for text, label in zip(part.words, part.labels.tolist()))
+    assert set(task.test()) >= {"f1_twitter-2013", "f1_sms-2013", "f1_livejournal-2014", "test_f1"}
+    random = replace(config, vectors="random")
+    without = replace(random, weak="none", weak_epochs=0)
+    made = [make_task(given).data for given in (random, without)]
+    assert [given["weak_labels"] for given in made] == [polar, 0]
+    assert len({given["fingerprint"] for given in (task.data, *made)}) == 3
+
+
+@pytest.mark.parametrize(
+    "values", [{"data": "ptb"}, {"vectors": "word2vec"}, {"weak": "mine"}, {"weak_epochs": -1}, {"weak_epochs": 1.5},
+               {"epoch_updates": 0}, {"vector_size": 0}, {"train_vectors": "yes"}, {"data": "vader", "weak": "vader"},
+               {"vectors_source": "web"}])
+def test_bad_settings_are_refused(values):
+    with pytest.raises(InputError, match=f"train: {next(reversed(values))} must be"):
+        replace(CONFIG, **values)
+
+
+def test_the_table_holds_the_numbers_and_the_recipe_of_the_thesis():
+    experiment = find("table-3.5")
+    rows = {row.key: row for row in experiment.rows}
+    assert list(rows) == ["rnn-0", "rnn-0.25", "lstm-0", "lstm-0.25", "gru-0", "gru-0.25", "lstm-0-labelled-only",
+                          "lstm-0.25-labelled-only"]
+    assert rows["gru-0.25"].reported == pytest.approx({"Tw13": 69.04, "LJ14": 72.10, "Tw15": 60.34, "Tw14": 69.65,
+                                                       "SMS13": 65.73, "Sarc14": 54.77, "mean": 63.45})
+    assert rows["rnn-0"].reported["Sarc14"] == 53.58 and rows["lstm-0"].reported["SMS13"] == 61.47
+    assert not rows["lstm-0-labelled-only"].reported
+    config = experiment.configure(rows["gru-0.25"], experiment.scales["paper"], 1)
+    expected = {"data": "semeval", "cell": "gru", "rate": 0.25, "scheme": "ours", "sampling": "per_step",
+                "hidden": 500, "forward_dropout": (0.2, 0.5), "optimizer": "rmsprop", "lr": 1e-3, "clip": 10.0,
+                "schedule": "epoch-decay", "decay": 0.95, "batch": 32, "vectors": "glove", "train_vectors": False,
+                "weak": "vader", "seed": 1}
+    assert {name: getattr(config, name) for name in expected} == expected
+    without = experiment.configure(rows["lstm-0.25-labelled-only"], experiment.scales["paper"], 1)
+    assert without.weak_epochs == 0 and without.weak == "none" and without.epochs == config.epochs
+
+
+def test_the_loss_is_the_mean_over_the_batch():
+    task = SentimentTask(replace(CONFIG, rate=0.0, forward_dropout=(0.0, 0.0), dtype="float64"), TEXTS)
+    words, lengths, labels = task.batch(12)
+    logits = task.model(words, lengths).value
+    nll = np.log(np.exp(logits).sum(1)) - logits[np.arange(8), labels]
+    loss, right = task.loss(2, 12)
+    assert loss.item() == pytest.approx(nll.mean(), rel=1e-12) == nn.cross_entropy(logits, labels).item()
+    assert right == (logits.argmax(1) == labels).sum()
