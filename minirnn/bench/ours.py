@@ -16,7 +16,7 @@ from minirnn.bench.workloads import (
     softmax_data,
     tape_data,
 )
-from minirnn.models.word_lm import LanguageModel
+from minirnn.models.language_model import LanguageModel
 
 
 def make(w):
