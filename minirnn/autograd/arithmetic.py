@@ -1,6 +1,6 @@
 """Elementwise arithmetic with broadcasting; every vjp sums over the axes that were broadcast."""
 
-from minirnn.array import xp_of
+from minirnn.array import beside, xp_of
 from minirnn.autograd.tape import Tensor, lift, output_again, pair, record
 
 
@@ -127,6 +127,7 @@ def where(condition, x, y):
     condition = condition.value if isinstance(condition, Tensor) else condition
     x, y = pair("where", x, y)
     xp = xp_of(x.value, y.value)
+    condition = beside(condition, x.value, "where", "condition")
 
     def vjp(dz):
         zero = xp.zeros((), dz.dtype)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from minirnn.array import xp_of
+from minirnn.array import beside, xp_of
 from minirnn.autograd.arithmetic import multiply
 from minirnn.autograd.reduce import sum
-from minirnn.autograd.tape import lift, output_again, record
+from minirnn.autograd.tape import Tensor, lift, output_again, record
 
 
 def tanh(x):
@@ -106,4 +106,5 @@ def logsumexp(x, axis=-1, keepdims=False):
 
 def dropout(x, mask):
     """x times a given mask of factors (0 or 1, or 0 and 1/keep), an array that broadcasts to x's shape."""
-    return multiply(x, mask)
+    x = lift(x)
+    return multiply(x, mask if isinstance(mask, Tensor) else Tensor(beside(mask, x.value, "dropout", "mask")))

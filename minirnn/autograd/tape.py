@@ -12,7 +12,7 @@ from itertools import count
 
 import numpy as np
 
-from minirnn.array import check_float, device_of, to_cpu, xp_of
+from minirnn.array import check_device, check_float, device_of, to_cpu, xp_of
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
 _number = count().__next__
@@ -222,8 +222,10 @@ def _cotangent(where, output, cotangent):
             raise InputError(must_be(where, "cotangent", what, "None", "sum() the loss first"))
         return Tensor(xp_of(output.value).ones_like(output.value))
     if not isinstance(cotangent, Tensor):
-        cotangent = Tensor(xp_of(output.value).asarray(cotangent, dtype=output.dtype))
+        array = cotangent if getattr(cotangent, "ndim", 0) else xp_of(output.value).asarray(cotangent)
+        cotangent = Tensor(array.astype(output.dtype, copy=False))
     check_shape(where, "cotangent", cotangent, "the output's shape", output.shape)
+    check_device(where, "cotangent", cotangent.value, output.value, "the output")
     return cotangent
 
 
@@ -309,7 +311,7 @@ def lift(x):
 def pair(where, x, y):
     """Both arguments as Tensors of one float type: a bare number takes the other's type, two arrays must agree."""
     if type(x) is Tensor and type(y) is Tensor:
-        if x.value.dtype == y.value.dtype:
+        if x.value.dtype == y.value.dtype and type(x.value) is type(y.value):
             return x, y
     elif isinstance(y, (int, float)) and isinstance(x, Tensor):
         return x, Tensor(xp_of(x.value).asarray(y, dtype=x.dtype if x.dtype.kind == "f" else None))
@@ -320,6 +322,7 @@ def pair(where, x, y):
         raise DtypeError(
             must_be(where, "arguments", "of one float type", f"{x.dtype} and {y.dtype}", "convert one with astype")
         )
+    check_device(where, "the second array", y.value, x.value, "the first")
     return x, y
 
 

@@ -29,7 +29,7 @@ class LanguageModel(nn.Module):
                                       **layer_options)
         self.output = nn.Linear(hidden, vocabulary, rng=rng, dtype=dtype)
         self.input_dropout, self.output_dropout = nn.Dropout(self.drop_in), nn.Dropout(self.drop_out)
-        nn.init.redraw_uniform(rng, self.parameters(), init, dtype)
+        nn.init.redraw_uniform(rng, self.parameters(), init)
 
     # the softmax over the vocabulary belongs to the loss: y_t = g(W h_t + b) of thesis (2.2.3) without its g
     def forward(self, tokens, state=None, rng=None, lengths=None):
