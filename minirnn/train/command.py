@@ -81,7 +81,7 @@ class TrainOptions:
     dtype: Literal["float32", "float64"] | None = None
     kernels: Literal["fused", "explicit"] | None = None
     device: str | None = None
-    """cpu, cuda or cuda:N"""
+    """cpu, or cuda for the first GPU"""
     log_every: int | None = None
     checkpoint_every: int | None = None
     """updates between checkpoints (one more after every epoch)"""

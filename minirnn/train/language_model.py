@@ -61,14 +61,10 @@ def evaluate(model, tokens, window, ppl_mode="total", batch=EVALUATION_BATCH, st
         for inputs, targets in data.stream_batches(tokens, batch, window, last="keep"):
             if stop:
                 return None
-            logits, state = model(_on_device(model, inputs), state)
-            loss = nn.cross_entropy(logits, _on_device(model, targets), time="sum")
+            logits, state = model(inputs, state)
+            loss = nn.cross_entropy(logits, targets, time="sum")
             metric.add(loss.item() * inputs.shape[1], inputs.size)
     return metric
-
-
-def _on_device(model, tokens):
-    return to_device(tokens, model.output.weight.device)
 
 
 class LanguageModelTask(Task):
@@ -95,8 +91,7 @@ class LanguageModelTask(Task):
 
     def _try_one_step(self):
         """Run one step, so that a cell, dropout scheme and kernel that do not go together are refused at once."""
-        tokens = self.on_device(self.batches[0][0][:1])
-        self.model.train()(tokens, rng=Streams(self.config.seed))
+        self.model.train()(self.batches[0][0][:1], rng=Streams(self.config.seed))
 
     def begin_epoch(self):
         """The recurrent state is zero and nothing is counted."""
@@ -104,7 +99,7 @@ class LanguageModelTask(Task):
 
     def loss(self, position, step):
         """Sum over the window of the batch mean: the scale to which lr and clip of thesis sec. 3.4.2 refer."""
-        inputs, targets = (self.on_device(part) for part in self.batches[position])
+        inputs, targets = self.batches[position]
         self.model.train()
         rng, cut = self.streams(step), self.batches.stride
         logits, state = self.model(inputs[:cut], self.carried, rng=rng)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minirnn.array import stream, to_cpu, to_device
+from minirnn.array import stream, xp_of
 from minirnn.autograd import no_grad
 from minirnn.data.vocabulary import EOS, UNKNOWN
 from minirnn.errors import InputError, must_be
@@ -22,31 +22,34 @@ def sample_text(model, vocab, prime="", length=200, temperature=0.8, seed=0):
     given = vocab.encode(prime)
     start = given if given.size else np.array([_line_end(vocab)], np.int32)
     rng = stream(seed, "sample")
-    device = model.output.weight.device
     drawn, state = [], None
     model.eval()
     with no_grad():
         inputs = start[:, None]  # (T, 1)
         for _ in range(length):
-            logits, state = model(to_device(inputs, device), state)
-            drawn.append(_draw(to_cpu(logits.value)[-1, 0], vocab, temperature, rng))
+            logits, state = model(inputs, state)
+            drawn.append(_draw(logits.value[-1, 0], vocab, temperature, rng))
             inputs = np.array([[drawn[-1]]], np.int32)
     return vocab.decode([*given, *drawn])
 
 
 def _draw(logits, vocab, temperature, rng):
-    """One symbol from logits (V,)."""
-    logits = logits.astype(np.float64)
-    if not np.isfinite(logits).all():
-        raise InputError(must_be("sample", "the model's output", "finite", "NaN or infinity", "the run diverged"))
+    """One symbol from logits (V,), found where they are; the int alone comes home."""
+    xp, logits = xp_of(logits), logits.astype(np.float64)
+    finite = xp.isfinite(logits).all()
     if UNKNOWN in vocab.number:
         logits[vocab.number[UNKNOWN]] = -np.inf
     if temperature == 0:
-        return int(logits.argmax())
-    with np.errstate(over="ignore"):  # a tiny temperature sends all but the likeliest to -inf
-        weights = np.exp((logits - logits.max()) / temperature)
-    cumulative = weights.cumsum()
-    return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+        drawn = logits.argmax()
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):  # a tiny temperature sends all but the likeliest to -inf
+            weights = xp.exp((logits - logits.max()) / temperature)
+            cumulative = weights.cumsum()
+            drawn = xp.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+    drawn = int(xp.where(finite, drawn, -1))
+    if drawn < 0:
+        raise InputError(must_be("sample", "the model's output", "finite", "NaN or infinity", "the run diverged"))
+    return drawn
 
 
 def _line_end(vocab):

@@ -146,9 +146,8 @@ class SentimentTask(Task):
     def loss(self, position, step):
         self.last_step = step
         words, lengths, labels = self.batch(step)
-        words, labels = self.on_device(words), self.on_device(labels)
         logits = self.model.train()(words, lengths, rng=self.streams(step), weak=self.pretrains(step))
-        return nn.cross_entropy(logits, labels), int((logits.value.argmax(-1) == labels).sum())
+        return nn.cross_entropy(logits, labels), int((to_cpu(logits.value.argmax(-1)) == labels).sum())
 
     def applied(self, total, seen):
         self.nll += total * self.config.batch
@@ -173,7 +172,7 @@ class SentimentTask(Task):
                     return None
                 places = order[start : start + EVALUATION_BATCH]
                 words, lengths = pad([texts[k] for k in places])
-                logits = self.model(self.on_device(words), lengths)
+                logits = self.model(words, lengths)
                 scores.add(labels[places], to_cpu(logits.value.argmax(-1)))
         return scores
 

@@ -89,7 +89,7 @@ class Task:
             self.optimizer.zero_grad()
             return {"loss": total, "norm": norm, "skipped": self._first_non_finite(position, step)}
         if self.config.clip is not None:
-            optim.clip_grad_norm(self.model.parameters(), self.config.clip)
+            optim.clip_grad_norm(self.model.parameters(), self.config.clip, norm)
         self.optimizer.step()
         self.applied(total, seen)
         return {"loss": total, "norm": norm, "skipped": None}

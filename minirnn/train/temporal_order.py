@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minirnn import nn
-from minirnn.array import stream
+from minirnn.array import stream, to_cpu
 from minirnn.autograd import no_grad
 from minirnn.data import temporal_order
 from minirnn.models.sequence_classifier import SequenceClassifier
@@ -81,12 +81,12 @@ class TemporalOrderTask(Task):
             position = stream(config.seed, "order of batches", step // config.fixed).permutation(config.fixed)[position]
         number = step if config.fixed is None else position
         inputs, classes = temporal_order.draw(stream(config.seed, "batch", number), config.batch, config.length)
-        return self.on_device(inputs.astype(config.dtype)), self.on_device(classes)
+        return self.on_device(inputs.astype(config.dtype)), classes
 
     def loss(self, position, step):
         inputs, classes = self.batch(position, step)
         logits = self.model.train()(inputs, rng=self.streams(step))
-        return nn.cross_entropy(logits, classes), float((logits.value.argmax(-1) == classes).mean())
+        return nn.cross_entropy(logits, classes), float((to_cpu(logits.value.argmax(-1)) == classes).mean())
 
     def applied(self, total, seen):
         self.made += 1
@@ -117,7 +117,7 @@ class TemporalOrderTask(Task):
                     return None
                 part = slice(start, start + TEST_BATCH)
                 logits = self.model(self.on_device(inputs[:, part].astype(self.config.dtype)))
-                right += int((logits.value.argmax(-1) == self.on_device(classes[part])).sum())
+                right += int((to_cpu(logits.value.argmax(-1)) == classes[part]).sum())
         return {"test_accuracy": right / len(classes)}
 
     def introduction(self):
