@@ -1,9 +1,8 @@
 """Experiments: every table and figure of the sources as one command, with the source's numbers beside ours."""
 
-import difflib
 import importlib
 
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, must_be, near
 
 # name -> (module that holds it, name of the Experiment there)
 EXPERIMENTS = {
@@ -21,8 +20,7 @@ EXPERIMENTS = {
 def find(name):
     """The Experiment called ``name``; InputError that suggests near names."""
     if name not in EXPERIMENTS:
-        near = difflib.get_close_matches(name, EXPERIMENTS, n=2, cutoff=0.6)
-        hint = f"did you mean {' or '.join(near)}?" if near else ""
-        raise InputError(must_be("reproduce", "experiment", f"one of {', '.join(EXPERIMENTS)}", repr(name), hint))
+        known, hint = f"one of {', '.join(EXPERIMENTS)}", near(name, EXPERIMENTS)
+        raise InputError(must_be("reproduce", "experiment", known, repr(name), hint))
     module, attribute = EXPERIMENTS[name]
     return getattr(importlib.import_module(f"minirnn.experiments.{module}"), attribute)

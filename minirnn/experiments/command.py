@@ -15,7 +15,7 @@ from minirnn.experiments import EXPERIMENTS, find
 from minirnn.experiments.grid import jobs_of, run_jobs
 from minirnn.experiments.table import as_json, outcome, text
 from minirnn.files import check_writable, write_atomically
-from minirnn.plots.vcurve import png
+from minirnn.plots import png
 
 HELP = """Run a table or figure of the sources; print paper | ours mean ± sd | seeds, and which claims held.
 

@@ -31,7 +31,8 @@ ARROWS = {
     "models": {"array", "autograd", "cells", "errors", "nn", "ops"},
     "gradcheck": {"array", "autograd", "bptt", "cells", "errors", "kernels", "models", "nn", "ops", "optim", "plots",
                   ""},
-    "inspect": {"array", "autograd", "bptt", "cells", "data", "errors", "files", "models", "nn", "ops", "train", ""},
+    "inspect": {"array", "autograd", "bptt", "cells", "data", "errors", "files", "models", "nn", "ops", "plots",
+                "train", ""},
     "train": {"array", "autograd", "data", "errors", "files", "metrics", "models", "nn", "ops", "optim", "plots", ""},
     "experiments": {"array", "autograd", "bptt", "cells", "data", "errors", "files", "metrics", "models", "nn", "ops",
                     "plots", "threads", "train", ""},
@@ -115,6 +116,14 @@ def test_what_large_arrays_do_is_decided_in_one_file():
         known = path.name == "compiled.py"
         assert known or not any(room_of(module) == "kernels" for module in imported(path)), path.name
         assert known or not re.search(r"LARGE|BY_MEMORY|\.wanted\(", path.read_text(encoding="utf-8")), path.name
+
+
+@pytest.mark.parametrize(("words", "home"), [
+    ("difflib.", "minirnn.errors"), ("FigureCanvasAgg(", "minirnn.plots"), ("<!doctype html>", "minirnn.plots.page"),
+])
+def test_what_is_written_once_stays_written_once(words, home):
+    """Near names, figures without a display and HTML pages have one file each."""
+    assert [module_of(path) for path in SOURCES if words in path.read_text(encoding="utf-8")] == [home]
 
 
 def test_the_package_list_is_the_folders():
