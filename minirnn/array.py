@@ -113,6 +113,11 @@ def check_float(where, name, array):
         raise DtypeError(must_be(where, name, "float32 or float64", array.dtype))
 
 
+def logistic(a):
+    """1 / (1 + e^-a) as a tanh, (1 + tanh(a / 2)) / 2: it never overflows, and stays analytic for complex a."""
+    return 0.5 + 0.5 * xp_of(a).tanh(0.5 * a)
+
+
 def scatter_add(target, index, values):
     """``target[index] += values`` in place, where an index that occurs twice counts twice: ids [2, 0, 2] add two rows
     to row 2. Always in the same order, on a GPU too, where atomic additions would differ from run to run."""

@@ -16,10 +16,11 @@ def _plain(part):
 def _index(index, a, shape):
     """The index of an array of ``shape``, its arrays beside a; IndexError as NumPy's, where a GPU would wrap round."""
     parts = tuple(map(_plain, index)) if isinstance(index, tuple) else (_plain(index),)
-    if xp_of(a) is not np and any(isinstance(p, np.ndarray) for p in parts):
-        if all(xp_of(p) is np for p in parts):
+    if xp_of(a, *parts) is not np:
+        if any(isinstance(p, np.ndarray) for p in parts) and xp_of(*parts) is np:
             np.broadcast_to(np.int8(0), shape)[parts]
-        parts = tuple(beside(p, a) if isinstance(p, np.ndarray) else p for p in parts)
+        kept = (type(None), type(Ellipsis), slice, int, np.integer)
+        parts = tuple(p if isinstance(p, kept) else beside(p, a, "getitem", "index") for p in parts)
     return parts if isinstance(index, tuple) else parts[0]
 
 

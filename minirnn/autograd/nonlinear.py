@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minirnn.array import beside, xp_of
+from minirnn.array import beside, logistic, xp_of
 from minirnn.autograd.arithmetic import multiply
 from minirnn.autograd.reduce import sum
 from minirnn.autograd.tape import Tensor, lift, output_again, record
@@ -20,16 +20,10 @@ def tanh(x):
     return record("tanh", value, (x,), vjp)
 
 
-def sigmoid_array(a):
-    """Logistic function of an array, without overflow: 1 / (1 + exp(-a)) = (1 + tanh(a/2)) / 2."""
-    half = a.dtype.type(0.5)
-    return half * xp_of(a).tanh(half * a) + half
-
-
 def sigmoid(x):
     """Logistic function 1 / (1 + e^-x)."""
     x = lift(x)
-    value = sigmoid_array(x.value)
+    value = logistic(x.value)
 
     def vjp(dy):
         y = output_again(value, sigmoid, x)

@@ -151,11 +151,13 @@ def test_every_optimiser_makes_the_same_steps_on_every_device(name, device):
 
 def test_an_optimiser_made_before_the_model_moved_says_so(traffic):
     layer = nn.Linear(2, 2, **WIDE)
-    optimizer = optim.Adam(layer.parameters())
+    optimizer, average = optim.Adam(layer.parameters()), optim.WeightAverage(layer.parameters())
     layer.to("cuda")
     ops.sum(layer(to_device(values(3, 2), "cuda"))).backward()
     with pytest.raises(InputError, match="Adam: mean must be on cuda:0 like its parameter, got cpu; make the optimis"):
         optimizer.step()
+    with pytest.raises(InputError, match="the average must be on cuda:0 like its parameter, got cpu; make it after"):
+        average.update()
 
 
 def test_the_global_norm_is_read_once(traffic):

@@ -84,6 +84,22 @@ def test_a_condition_an_index_and_a_mask_may_come_from_the_host(device):
     np.testing.assert_allclose(x.grad.numpy()[0], [18.0, 2.0, 16.0])
 
 
+def test_an_index_outside_is_numpys_error_before_it_is_uploaded(device):
+    x = Tensor(to_device(np.ones((2, 3)), device))
+    for index in (np.array([0, 2]), [1, -3], (slice(None), np.array([[3]]))):
+        with pytest.raises(IndexError, match="out of bounds"):
+            x[index]
+    with pytest.raises(IndexError, match="out of bounds"):
+        ops.gather(x, np.array([[0], [3]]))
+
+
+def test_an_index_that_lies_on_a_device_is_refused_by_an_array_of_the_host(traffic):
+    there = to_device(np.array([1, 0]), "cuda")
+    for take in (lambda x: x[there], lambda x: ops.embedding(x, there), lambda x: ops.where(there > 0, x, 0.0)):
+        with pytest.raises(InputError, match="must be on cpu like x, got cuda:0"):
+            take(Tensor(np.ones((2, 2))))
+
+
 def test_ids_outside_the_table_are_refused_wherever_they_are(device):
     table = to_device(np.ones((4, 2)), device)
     for ids in (np.array([0, 4]), to_device(np.array([-1, 2]), device)):
