@@ -61,7 +61,7 @@ def _softmax_array(a, axis):
 
 
 def softmax(x, axis=-1):
-    """exp(x) / sum exp(x) along an axis: positive, adds up to 1. Same shape as x."""
+    """exp(x) / sum exp(x) along an axis, of x's shape: [0, log 3] -> [0.25, 0.75]."""
     x = lift(x)
     value = _softmax_array(x.value, axis)
 
@@ -73,7 +73,7 @@ def softmax(x, axis=-1):
 
 
 def log_softmax(x, axis=-1):
-    """log of softmax, exact where softmax underflows. Same shape as x."""
+    """log of softmax, of x's shape, exact where softmax underflows: [0, 1000] -> [-1000, 0]."""
     x = lift(x)
     xp = xp_of(x.value)
     shifted = x.value - x.value.max(axis=axis, keepdims=True)
@@ -82,7 +82,7 @@ def log_softmax(x, axis=-1):
 
 
 def logsumexp(x, axis=-1, keepdims=False):
-    """log sum exp(x) along one axis, without overflow; an axis of -inf gives -inf."""
+    """log sum exp(x) along one axis, without overflow: [1000, 1000] -> 1000.69; an axis of -inf gives -inf."""
     x = lift(x)
     xp = xp_of(x.value)
     top = x.value.max(axis=axis, keepdims=True)

@@ -15,7 +15,7 @@ from minirnn.errors import InputError, must_be
 
 
 class Source(NamedTuple):
-    """What a source is, and how it numbers; ``implemented``: each of its derived equations has a line of code."""
+    """What a source is, how it numbers, and whether each of its derived equations has a line of code."""
 
     title: str
     numbers: str = r"\d{1,3}[a-z]?"  # a year is no equation: graves (2013)
@@ -86,7 +86,8 @@ def _known(source, where):
 def cited(text):
     """[(line number, source, equation)] of every citation in a source text, ranges written out.
 
-    InputError for a comment that cites an equation of no known source, as in "# nobody (3)".
+    cited("h = o * c  # thesis (2.2.6)") is [(1, "thesis", "2.2.6")]. InputError for a comment that cites an equation of
+    no known source, as in "# nobody (3)".
     """
     found = []
     for place, line in enumerate(text.splitlines(), 1):

@@ -40,7 +40,7 @@ class Section(NamedTuple):
 def page(title, sections, *, before="", style="", after=""):
     """The whole file as text: the title (plain text), ``before`` (HTML), the Sections.
 
-    ``style`` is CSS beside that of every page; ``after`` is HTML at the end, such as a script.
+    ``style`` is CSS beside that of every page; ``after`` is HTML at the end: page("Title", [], after="<script>...").
     """
     parts = "\n".join(
         f"<section{f' id={html.escape(s.id)!r}' if s.id else ''}>"
@@ -68,7 +68,7 @@ def text(lines):
 
 
 def table(head, rows):
-    """Cells of plain text, or (HTML class, text); the last column holds numbers: table(["n"], [["3"]])."""
+    """Cells of plain text, or (HTML class, text): table(["name", "error"], [["tanh", ("n", "3e-9")]])."""
     lines = ["<div class=wide><table><tr>" + "".join(f"<th>{html.escape(name)}" for name in head) + "</tr>"]
     for row in rows:
         cells = [(cell if isinstance(cell, tuple) else ("", cell)) for cell in row]
