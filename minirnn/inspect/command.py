@@ -1,5 +1,6 @@
 """``minirnn inspect RUN|CELL``: the BPTT microscope as one HTML file."""
 
+import difflib
 import json
 import sys
 from dataclasses import dataclass
@@ -9,12 +10,12 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from minirnn.errors import InputError, must_be, near
+from minirnn.errors import InputError, must_be
 from minirnn.files import check_writable, write_atomically
 from minirnn.inspect.inspection import as_json
 from minirnn.inspect.page import page
 from minirnn.inspect.run import inspect_run
-from minirnn.inspect.specimen import ALIASES, CELLS, find_cell, inspect_cell
+from minirnn.inspect.specimen import CELLS, find_cell, inspect_cell, near_cells
 from minirnn.train.config import need_rate
 
 HELP = f"""Look into a recurrent layer, per gate and time step: gradient norms, saturation, dropout masks, contents, and
@@ -104,6 +105,7 @@ def is_run_folder(target):
     what = f"a run folder of 'minirnn train' or one of {', '.join(CELLS)}"
     if path.exists():
         raise InputError(must_be("inspect", "RUN", what, f"{target!r}, which has no config.json"))
-    runs = [str(config.parent) for config in path.parent.glob("*/config.json")]
-    cause = near(str(target), [*CELLS, *ALIASES, *runs]) or "there is no such folder"
+    runs = [config.parent.name for config in path.parent.glob("*/config.json")]
+    near = near_cells(target) + [str(path.parent / name) for name in difflib.get_close_matches(path.name, runs)]
+    cause = f"did you mean {' or '.join(near)}?" if near else "there is no such folder"
     raise InputError(must_be("inspect", "RUN|CELL", what, repr(target), cause))

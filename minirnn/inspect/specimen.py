@@ -1,11 +1,12 @@
 """A random layer of each cell, with a few settings of what decides how far its gradient travels."""
 
+import difflib
 
 import numpy as np
 
 from minirnn.array import stream
 from minirnn.cells import GRU, LSTM, RNN
-from minirnn.errors import InputError, must_be, near
+from minirnn.errors import InputError, must_be
 from minirnn.inspect.inspection import Frame, Inspection
 from minirnn.inspect.measure import microscope
 from minirnn.nn.init import gate_biases
@@ -35,6 +36,11 @@ def find_cell(name):
     return (name, CELLS[name]) if name in CELLS else (None, None)
 
 
+def near_cells(name):
+    """Names of CELLS that look like ``name``."""
+    return difflib.get_close_matches(str(name).lower().replace("_", "-"), [*CELLS, *ALIASES], n=3, cutoff=0.5)
+
+
 def settings(cell):
     """(what is varied, [(label, gain of weight_hh, {gate: bias})]) of a cell: from forgetting to remembering."""
     if cell.name == "rnn":
@@ -57,8 +63,9 @@ def inspect_cell(name, hidden=32, steps=40, batch=8, seed=0, rate=0.0, scheme=No
     """
     found, cell = find_cell(name)
     if cell is None:
-        known, hint = f"one of {', '.join(CELLS)}", near(str(name).lower(), [*CELLS, *ALIASES])
-        raise InputError(must_be("inspect", "cell", known, repr(name), hint))
+        near = near_cells(name)
+        cause = f"did you mean {' or '.join(near)}?" if near else ""
+        raise InputError(must_be("inspect", "cell", f"one of {', '.join(CELLS)}", repr(name), cause))
     for what, value in (("hidden", hidden), ("steps", steps), ("batch", batch)):
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST[what]:
             raise InputError(must_be("inspect", what, f"an integer in 1..{LARGEST[what]}", repr(value)))
