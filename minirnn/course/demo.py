@@ -1,7 +1,5 @@
 """``minirnn demo``: prove an LSTM's gradients, train it with and without recurrent dropout, write a report."""
 
-import base64
-import html
 import shutil
 import time
 from dataclasses import dataclass
@@ -14,8 +12,10 @@ from minirnn.gradcheck import Verdict, report, suite
 from minirnn.models import registry
 from minirnn.models.language_model.sample import Options as Sample
 from minirnn.models.language_model.sample import sample
+from minirnn.plots import png
 from minirnn.plots.curves import learning_curves
-from minirnn.plots.vcurve import png, v_curves
+from minirnn.plots.page import Section, page, picture, text
+from minirnn.plots.vcurve import v_curves
 from minirnn.train.run_folder import RunFolder
 
 # name -> what differs from the classroom recipe of thesis sec. 3.4.2
@@ -61,8 +61,8 @@ def main(argv):
         outcomes[name] = outcome = _train(folder, name, options, difference)
         if outcome.status:
             return outcome.status
-    page = _report(folder, row, outcomes, options.seed)
-    print(f"\nreport: {page}   ({time.monotonic() - start:.0f} s)\n")
+    path = _report(folder, row, outcomes, options.seed)
+    print(f"\nreport: {path}   ({time.monotonic() - start:.0f} s)\n")
     print(NEXT.format(run=outcomes["recurrent dropout"].path))
     return 0 if row.verdict is Verdict.PASS else 1
 
@@ -111,33 +111,30 @@ def _report(folder, row, outcomes, seed):
                  f" ({plain:.1f} -> {dropped:.1f})")
     comparison = "\n".join(lines)
     asked = Sample(prime="the class", length=60, temperature=0.7, seed=seed)
-    text = sample(registry.load(outcomes["recurrent dropout"].path), asked)["sample.txt"].decode()
-    print(comparison, f"\nsample, temperature 0.7:\n{text}", sep="\n")
+    written = sample(registry.load(outcomes["recurrent dropout"].path), asked)["sample.txt"].decode()
+    print(comparison, f"\nsample, temperature 0.7:\n{written}", sep="\n")
     curves = png(learning_curves({name: _epochs(outcome) for name, outcome in outcomes.items()}))
     finding = next(part.finding for part in row.parts if part.finding is not None)
-    page = folder / "report.html"
+    path = folder / "report.html"
     run = outcomes["recurrent dropout"].path
-    page.write_text(_page(row, comparison, text, curves, png(v_curves(finding)), run), encoding="utf-8")
-    return page
+    path.write_text(_page(row, comparison, written, curves, png(v_curves(finding)), run), encoding="utf-8")
+    return path
 
 
-def _page(row, comparison, text, curves, vees, run):
-    def image(data, alt):
-        return f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
-
-    details = html.escape("\n".join(report.details(row)))
-    return "\n".join([
-        "<!doctype html><html lang=en><meta charset=utf-8><title>minirnn demo</title>",
-        f"<style>{report.STYLE}</style><h1>minirnn: proven, trained, compared</h1>",
-        "<h2>1. The gradient</h2><p>Every slope of the LSTM was measured at many step sizes. To the right of each V "
-        "the error is truncation, to the left rounding; the hand-derived gradient is compared with the bottom, the "
-        "tape and "
-        "the compiled kernel with the hand-derived one.</p>",
-        image(vees, "V-curves of the LSTM"), f"<pre>{details}</pre>",
-        "<h2>2. Learning</h2><p>One LSTM layer on Python's help texts, the recipe of thesis sec. 3.4.2 at classroom "
-        "scale, "
-        "without and with recurrent dropout of the update, thesis (3.3.10).</p>",
-        image(curves, "learning curves"), f"<pre>{html.escape(comparison)}</pre>",
-        f"<h2>3. A sample</h2><pre>{html.escape(sample)}</pre>",
-        f"<h2>4. What next</h2><pre>{html.escape(NEXT.format(run=run))}</pre></html>",
+def _page(row, comparison, written, curves, vees, run):
+    gradient = (
+        "<p>Every slope of the LSTM was measured at many step sizes. To the right of each V the error is truncation, "
+        "to the left rounding; the hand-derived gradient is compared with the bottom, the tape and the compiled kernel "
+        "with the hand-derived one.</p>"
+    )
+    learning = (
+        "<p>One LSTM layer on Python's help texts, the recipe of thesis sec. 3.4.2 at classroom scale, without and "
+        "with recurrent dropout of the update, thesis (3.3.10).</p>"
+    )
+    details = "\n".join(report.details(row))
+    return page("minirnn: proven, trained, compared", [
+        Section("1. The gradient", gradient + picture(vees, "V-curves of the LSTM") + text(details)),
+        Section("2. Learning", learning + picture(curves, "learning curves") + text(comparison)),
+        Section("3. A sample", text(written)),
+        Section("4. What next", text(NEXT.format(run=run))),
     ])

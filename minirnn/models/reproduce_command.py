@@ -15,7 +15,7 @@ from minirnn.experiments.jobs import jobs_of, run_jobs
 from minirnn.experiments.table import as_json, outcome, text
 from minirnn.files import check_writable, write_atomically
 from minirnn.models import registry
-from minirnn.plots.vcurve import png
+from minirnn.plots import png
 
 EXPERIMENTS = tuple(sorted(table for model in registry.MODELS.values() for table in model.tables))
 HELP = """Run a table or figure of the sources; print paper | ours mean ± sd | seeds, and which claims held.

@@ -156,7 +156,7 @@ class RunConfig(Config):
     group = "run"
     seed: int = option(0, "equal seeds give equal runs", least=0)
     dtype: str = option("float32", choices=("float32", "float64"))
-    device: str = option("cpu", "cpu, cuda or cuda:N")
+    device: str = option("cpu", "cpu, or cuda for the first GPU")
     log_every: int = option(20, "updates between lines of metrics.jsonl", least=1)
     checkpoint_every: int = option(500, "updates between checkpoints (one more after every epoch)", least=1)
     snapshots: int = option(0, "so many checkpoints are never deleted: for 'minirnn inspect'", least=0)

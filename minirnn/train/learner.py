@@ -45,7 +45,7 @@ class Learner:
             _put_back(buffers)
             raise NonFinite(operation, total, norm)
         if self.clip is not None:
-            optim.clip_grad_norm(self.optimizer.parameters, self.clip)
+            optim.clip_grad_norm(self.optimizer.parameters, self.clip, norm)
         self.optimizer.step()
         return total, norm
 

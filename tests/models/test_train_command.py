@@ -70,7 +70,7 @@ def test_word_model_on_a_twin_says_so(tmp_path, capsys):
         (["word-lm", "--cell", "rnn", "--window", "4", "--stride", "5"], "stride must be at most the window, 4"),
         (["word-lm", "--rate", "1"], "rate must be a number in [0, 1)"),
         (["char-lm", "--limit", "5"], "limit must be None at character level"),
-        (["word-lm", "--device", "tpu"], "'cpu', 'cuda' or 'cuda:N'"),
+        (["word-lm", "--device", "tpu"], "'cpu', 'cuda' or 'cuda:0'"),
         (["word-lm", "--name", ""], "name must be letters, digits"),
         (["--resume", "/no/such/run"], "a folder with config.json"),
     ],

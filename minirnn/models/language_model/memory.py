@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from minirnn import bptt, data
-from minirnn.array import Streams
+from minirnn.array import Streams, to_cpu
 from minirnn.autograd import no_grad
 from minirnn.cells import LSTM, Masks, Weights
 from minirnn.errors import InputError, must_be
@@ -97,7 +97,7 @@ def cell_norms(model, config, tokens, windows=8):
                 for t in range(config.window):  # step by step: the layer returns the cell only at its last step
                     _, state = model(inputs[t : t + 1], state, rng=of_piece(rng, t, config.sampling))
                     state = detached(state)
-                    of_window.append(np.linalg.norm(state[1].value[0], axis=-1).mean())
+                    of_window.append(np.linalg.norm(to_cpu(state[1].value)[0], axis=-1).mean())
                 norms.append(of_window)
         measured.append(np.mean(norms, axis=0))
     model.eval()

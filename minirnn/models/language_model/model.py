@@ -3,7 +3,7 @@
 import numpy as np
 
 from minirnn import nn
-from minirnn.array import to_cpu, to_device
+from minirnn.array import xp_of
 from minirnn.autograd import no_grad
 from minirnn.errors import InputError, must_be
 from minirnn.nn.layers import check_rate
@@ -31,7 +31,7 @@ class LanguageModel(nn.Module):
                                       **layer_options)
         self.output = nn.Linear(hidden, vocabulary, rng=rng, dtype=dtype)
         self.input_dropout, self.output_dropout = nn.Dropout(self.drop_in), nn.Dropout(self.drop_out)
-        nn.init.redraw_uniform(rng, self.parameters(), init, dtype)
+        nn.init.redraw_uniform(rng, self.parameters(), init)
 
     # the softmax over the vocabulary belongs to the loss: y_t = g(W h_t + b) of thesis (2.2.3) without its g
     def forward(self, tokens, state=None, rng=None, lengths=None):
@@ -52,27 +52,31 @@ def drawn_symbols(model, start, count, temperature, rng, never=None):
 
     Each comes from softmax(logits / temperature), the likeliest where that is 0. InputError when a logit is not finite.
     """
-    device, drawn, state = model.output.weight.device, [], None
+    drawn, state = [], None
     model.eval()
     with no_grad():
         inputs = start[:, None]  # (T, 1)
         for _ in range(count):
-            logits, state = model(to_device(inputs, device), state)
-            drawn.append(_draw(to_cpu(logits.value)[-1, 0], temperature, rng, never))
+            logits, state = model(inputs, state)
+            drawn.append(_draw(logits.value[-1, 0], temperature, rng, never))
             inputs = np.array([[drawn[-1]]], np.int32)
     return drawn
 
 
 def _draw(logits, temperature, rng, never):
-    """One symbol from logits (V,)."""
-    logits = logits.astype(np.float64)
-    if not np.isfinite(logits).all():
-        raise InputError(must_be("sample", "the model's output", "finite", "NaN or infinity", "the run diverged"))
+    """One symbol from logits (V,), found where they are; the int alone comes home."""
+    xp, logits = xp_of(logits), logits.astype(np.float64)
+    finite = xp.isfinite(logits).all()
     if never is not None:
         logits[never] = -np.inf
     if temperature == 0:
-        return int(logits.argmax())
-    with np.errstate(over="ignore"):  # a tiny temperature sends all but the likeliest to -inf
-        weights = np.exp((logits - logits.max()) / temperature)
-    cumulative = weights.cumsum()
-    return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+        drawn = logits.argmax()
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):  # a tiny temperature sends all but the likeliest to -inf
+            weights = xp.exp((logits - logits.max()) / temperature)
+            cumulative = weights.cumsum()
+            drawn = xp.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+    drawn = int(xp.where(finite, drawn, -1))
+    if drawn < 0:
+        raise InputError(must_be("sample", "the model's output", "finite", "NaN or infinity", "the run diverged"))
+    return drawn

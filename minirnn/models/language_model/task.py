@@ -133,10 +133,6 @@ def build_model(config, vocabulary):
     return model.to(config.device)
 
 
-def _on_device(model, tokens):
-    return to_device(tokens, model.output.weight.device)
-
-
 def evaluate(model, tokens, window, ppl_mode="total", batch=EVALUATION_BATCH, watched=iter):
     """Perplexity of a model on tokens (N,), the state carried between windows.
 
@@ -148,8 +144,8 @@ def evaluate(model, tokens, window, ppl_mode="total", batch=EVALUATION_BATCH, wa
     model.eval()
     with no_grad(), np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the result
         for inputs, targets in watched(data.stream_batches(tokens, batch, window, last="keep")):
-            logits, state = model(_on_device(model, inputs), state)
-            loss = nn.cross_entropy(logits, _on_device(model, targets), time="sum")
+            logits, state = model(inputs, state)
+            loss = nn.cross_entropy(logits, targets, time="sum")
             metric.add(loss.item() * inputs.shape[1], inputs.size)
     return metric
 
@@ -202,8 +198,7 @@ class LanguageModelTask(Supervised):
 
     def _try_one_step(self):
         """Run one step, so that a cell, dropout scheme and kernel that do not go together are refused at once."""
-        tokens = self.on_device(self.batches[0][0][:1])
-        self.model.train()(tokens, rng=Streams(self.config.seed))
+        self.model.train()(self.batches[0][0][:1], rng=Streams(self.config.seed))
 
     def parts(self):
         return {**super().parts(), "carried": self.carried}
@@ -215,7 +210,7 @@ class LanguageModelTask(Supervised):
 
     def loss(self, clock):
         """Sum over the window of the batch mean: the scale to which lr and clip of thesis sec. 3.4.2 refer."""
-        inputs, targets = (self.on_device(part) for part in self.batches[clock.position])
+        inputs, targets = self.batches[clock.position]
         self.model.train()
         rng, cut = self.streams(clock), self.batches.stride
         logits, state = self.model(inputs[:cut], self.carried.state, rng=rng)

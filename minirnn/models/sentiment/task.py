@@ -159,9 +159,8 @@ class SentimentTask(Supervised):
 
     def loss(self, clock):
         words, lengths, labels = self.batch(clock.in_phase)
-        words, labels = self.on_device(words), self.on_device(labels)
         logits = self.model.train()(words, lengths, rng=self.streams(clock), weak=self.trained_on == "weak")
-        return nn.cross_entropy(logits, labels), int((logits.value.argmax(-1) == labels).sum())
+        return nn.cross_entropy(logits, labels), int((to_cpu(logits.value.argmax(-1)) == labels).sum())
 
     def count(self, total, seen):
         self.tally.add(self.config.batch, loss=total * self.config.batch, accuracy=100 * seen)
@@ -180,7 +179,7 @@ class SentimentTask(Supervised):
             for start in self.watched(range(0, len(order), EVALUATION_BATCH)):
                 places = order[start : start + EVALUATION_BATCH]
                 words, lengths = pad([texts[k] for k in places])
-                logits = self.model(self.on_device(words), lengths)
+                logits = self.model(words, lengths)
                 scores.add(labels[places], to_cpu(logits.value.argmax(-1)))
         return scores
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minirnn import nn, ops
-from minirnn.array import xp_of
+from minirnn.array import to_cpu, xp_of
 from minirnn.autograd import Tensor
 from minirnn.autograd.tape import lift
 from minirnn.errors import InputError, check_shape, must_be
@@ -41,7 +41,7 @@ class Tagger(nn.Module):
         self.output = nn.Linear(hidden, tags, rng=rng, dtype=dtype)
         self.input_dropout, self.output_dropout = nn.Dropout(drop_in), nn.Dropout(drop_out)
         if init is not None:
-            nn.init.redraw_uniform(rng, self.parameters(), init, dtype)
+            nn.init.redraw_uniform(rng, self.parameters(), init)
 
     def forward(self, words, capitals=None, lengths=None, rng=None, beyond=None):
         """words and their classes ``capitals`` (T, B), None without them; lengths (B,): the words of each sentence.
@@ -70,7 +70,7 @@ class Tagger(nn.Module):
             x = ops.concatenate([x, onehot], axis=-1)
         if lengths is None:
             return x
-        lengths = np.asarray(lengths)
+        lengths = np.asarray(to_cpu(lengths))
         check_shape("Tagger", "lengths", lengths, "(B,)", x.shape[1:2])  # the recurrent layer checks the values
         inside = np.arange(x.shape[0])[:, None] < lengths
         return x * lift(xp_of(x.value).asarray(inside[:, :, None].astype(x.dtype)))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minirnn import data, nn
-from minirnn.array import stream, to_cpu, to_device
+from minirnn.array import stream, to_cpu
 from minirnn.autograd import no_grad
 from minirnn.data.tagged_sentences import CAPITALISATION, capitalisation
 from minirnn.errors import InputError, must_be
@@ -87,9 +87,8 @@ def forward(model, sentences, rng=None, beyond=None):
     inside (T, B), where there is a word; ``beyond`` (N, D): vectors of N more words than the model's V."""
     (words, capitals, tags), lengths = pad(sentences)
     inside = np.arange(len(words))[:, None] < lengths
-    words, capitals, tags, mask = (to_device(a, model.output.weight.device) for a in (words, capitals, tags, inside))
     logits = model(words, capitals if model.classes else None, lengths, rng, beyond=beyond)
-    return logits, nn.cross_entropy(logits, tags, mask), tags, inside
+    return logits, nn.cross_entropy(logits, tags, inside), tags, inside
 
 
 def evaluate(model, sentences, tags, watched=iter):
@@ -153,7 +152,7 @@ class TaggerTask(Supervised):
     def loss(self, clock):
         batch = self.batch(clock.position, clock.step)
         logits, loss, tags, inside = forward(self.model.train(), batch, self.streams(clock))
-        right = int(to_cpu(logits.value.argmax(-1) == tags)[inside].sum())
+        right = int((to_cpu(logits.value.argmax(-1)) == tags)[inside].sum())
         return loss, (right, int(inside.sum()))
 
     def count(self, total, seen):

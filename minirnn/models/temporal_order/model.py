@@ -30,7 +30,7 @@ class SequenceClassifier(nn.Module):
         self.weak_output = None if weak_classes is None else nn.Linear(hidden, weak_classes, rng=rng, dtype=dtype)
         self.input_dropout, self.output_dropout = nn.Dropout(drop_in), nn.Dropout(drop_out)
         if init is not None:
-            nn.init.redraw_uniform(rng, self.parameters(), init, dtype)
+            nn.init.redraw_uniform(rng, self.parameters(), init)
         if forget_bias is not None and cell == "lstm":
             bias = self.recurrent.bias_ih_l0.value
             bias[hidden : 2 * hidden] = forget_bias  # gates i, f, g, o

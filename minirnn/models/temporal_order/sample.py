@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minirnn import ops
-from minirnn.array import Streams, stream
+from minirnn.array import Streams, stream, to_device
 from minirnn.autograd import no_grad
 from minirnn.data.temporal_order import CLASSES, SYMBOLS, draw
 from minirnn.errors import InputError, must_be
@@ -29,7 +29,7 @@ def sample(run, options=Options()):
         raise InputError(must_be("sample", "--text", f"made of {', '.join(SYMBOLS)}", repr(options.text)))
     x = np.eye(len(SYMBOLS), dtype=run.config.dtype)[[SYMBOLS.index(s) for s in options.text]][:, None]
     with no_grad():
-        shares = ops.softmax(run.model.eval()(x)).numpy()[0]
+        shares = ops.softmax(run.model.eval()(to_device(x, run.model.output.weight.device))).numpy()[0]
     made = {"text": options.text, "class": CLASSES[int(shares.argmax())],
             "shares": {name: float(share) for name, share in zip(CLASSES, shares)}}
     return {"sample.txt": f"{made['class']}\t{shares.max():.3f}\t{options.text}\n".encode(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minirnn import nn
-from minirnn.array import stream
+from minirnn.array import stream, to_cpu
 from minirnn.autograd import no_grad
 from minirnn.data import temporal_order
 from minirnn.models.temporal_order.model import SequenceClassifier
@@ -92,12 +92,12 @@ class TemporalOrderTask(Supervised):
             position = stream(config.seed, "order of batches", step // config.fixed).permutation(config.fixed)[position]
         number = step if config.fixed is None else position
         inputs, classes = temporal_order.draw(stream(config.seed, "batch", number), config.batch, config.length)
-        return self.on_device(inputs.astype(config.dtype)), self.on_device(classes)
+        return self.on_device(inputs.astype(config.dtype)), classes
 
     def loss(self, clock):
         inputs, classes = self.batch(clock.position, clock.step)
         logits = self.model.train()(inputs, rng=self.streams(clock))
-        return nn.cross_entropy(logits, classes), float((logits.value.argmax(-1) == classes).mean())
+        return nn.cross_entropy(logits, classes), float((to_cpu(logits.value.argmax(-1)) == classes).mean())
 
     def count(self, total, seen):
         batches = self.batches
@@ -123,7 +123,7 @@ class TemporalOrderTask(Supervised):
             for start in self.watched(range(0, len(classes), TEST_BATCH)):
                 part = slice(start, start + TEST_BATCH)
                 logits = self.model(self.on_device(inputs[:, part].astype(self.config.dtype)))
-                right += int((logits.value.argmax(-1) == self.on_device(classes[part])).sum())
+                right += int((to_cpu(logits.value.argmax(-1)) == classes[part]).sum())
         return {"test_accuracy": right / len(classes)}
 
     def introduction(self):

@@ -198,7 +198,7 @@ def test_loss_of_an_update_is_the_sum_over_time_of_the_batch_mean(config, monkey
     for p in task.model.parameters():
         p.value = np.zeros_like(p.value)  # uniform predictions
     norms = []
-    monkeypatch.setattr(optim, "clip_grad_norm", lambda parameters, clip: norms.append(clip))
+    monkeypatch.setattr(optim, "clip_grad_norm", lambda parameters, clip, norm: norms.append(clip))
     assert task.update(Clock(position=0, step=0))["loss"] == pytest.approx(np.log(V), rel=1e-6)
     targets = task.batches[0][1]
     expected = np.bincount(targets.ravel(), minlength=V) / -config.batch + config.window / V
