@@ -1,16 +1,17 @@
 """Modules: layers, losses, initialisation."""
 
-from minirnn.nn import init
+from minirnn import init
 from minirnn.nn.layers import Conv1d, Dropout, Embedding, Linear
 from minirnn.nn.losses import bce_with_logits, cross_entropy, mse_loss
 from minirnn.nn.module import Module, Sequential, parameter
 from minirnn.nn.recurrence import recurrence
-from minirnn.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from minirnn.nn.recurrent import GRU, LSTM, RECURRENT, RNN, GRUCell, LSTMCell, RNNCell
 from minirnn.nn.recurrent_dropout import RecurrentDropout
 
 __all__ = [
     "GRU",
     "LSTM",
+    "RECURRENT",
     "RNN",
     "Conv1d",
     "Dropout",

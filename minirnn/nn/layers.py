@@ -4,13 +4,12 @@ import numbers
 
 import numpy as np
 
-from minirnn import ops
+from minirnn import init, ops
 from minirnn.array import xp_of
 from minirnn.autograd import Tensor
 from minirnn.autograd.tape import lift
 from minirnn.errors import InputError, must_be
 from minirnn.kernels import memory
-from minirnn.nn import init
 from minirnn.nn.module import Module, parameter
 
 

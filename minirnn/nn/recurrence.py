@@ -3,13 +3,14 @@
 from minirnn import bptt
 from minirnn.autograd import grad, record, record_many, recording
 from minirnn.autograd.tape import Tensor, lift
-from minirnn.cells import Masks, Weights
+from minirnn.border import as_weights
+from minirnn.cells import Masks
 from minirnn.nn import composed
 
 
 def recurrence(cell, x, state, weights, masks=None, *, lengths=None, reverse=False, form=None, clip_step=None,
                checkpoint_every=None):
-    """A cell over a sequence: x (T, B, D), state Tensors (B, H), Weights of Tensors -> y (T, B, H), final state (B, H).
+    """A cell over a sequence: x (T, B, D), state (B, H) and weights Tensors -> y (T, B, H), final state.
 
     masks, lengths, reverse, form and checkpoint_every as in ``bptt.forward``, which raises the errors; clip_step as in
     ``bptt.backward``.
@@ -18,8 +19,8 @@ def recurrence(cell, x, state, weights, masks=None, *, lengths=None, reverse=Fal
     """
     masks = Masks() if masks is None else masks
     x, state = lift(x), tuple(lift(s) for s in state)
-    given = Weights(*(None if w is None else lift(w) for w in weights))
-    arrays = Weights(*(None if w is None else w.value for w in given))
+    given = cell.Weights(*(None if w is None else lift(w) for w in as_weights("recurrence", cell, weights)))
+    arrays = cell.Weights(*(None if w is None else w.value for w in given))
     start = tuple(s.value for s in state)
     run = bptt.forward(cell, x.value, start, arrays, masks, lengths, reverse, form, checkpoint_every)
     parents = (x, *state, *(w for w in given if w is not None))
@@ -36,7 +37,7 @@ def recurrence(cell, x, state, weights, masks=None, *, lengths=None, reverse=Fal
         fresh = [_identity(p) for p in parents]
         copies = iter(fresh)
         x_again, state_again = next(copies), tuple(next(copies) for _ in state)
-        weights_again = Weights(*(None if w is None else next(copies) for w in given))
+        weights_again = cell.Weights(*(None if w is None else next(copies) for w in given))
         y, final = composed.sequence(cell, x_again, state_again, weights_again, masks, run.lengths, reverse)
         outputs = [(out, d) for out, d in zip((y, *final), cotangents) if d is not None and out.requires_grad]
         wanted = [p for p in fresh if p.requires_grad]
