@@ -7,6 +7,8 @@ from minirnn.nn.module import Module, Sequential, parameter
 from minirnn.nn.recurrence import recurrence
 from minirnn.nn.recurrent import GRU, LSTM, RECURRENT, RNN, GRUCell, LSTMCell, RNNCell
 from minirnn.nn.recurrent_dropout import RecurrentDropout
+from minirnn.nn.streams import streams
+from minirnn.nn.unroll import Record, unroll
 
 __all__ = [
     "GRU",
@@ -21,6 +23,7 @@ __all__ = [
     "Linear",
     "Module",
     "RNNCell",
+    "Record",
     "RecurrentDropout",
     "Sequential",
     "bce_with_logits",
@@ -29,4 +32,6 @@ __all__ = [
     "mse_loss",
     "parameter",
     "recurrence",
+    "streams",
+    "unroll",
 ]

@@ -11,7 +11,7 @@ from minirnn.cells import Masks
 from minirnn.errors import InputError, check_shape, must_be
 from minirnn.nn.layers import check_rate, check_rng, check_size, draw_mask
 from minirnn.nn.module import Module, parameter
-from minirnn.nn.recurrence import recurrence
+from minirnn.nn.recurrence import one_step, recurrence
 from minirnn.nn.recurrent_dropout import as_recurrent_dropout, for_cell, zoneout_masks, zoneout_rates
 
 
@@ -211,7 +211,7 @@ class SingleStep(Module):
             state = (zero,) * len(self.cell.states)
         state = state if isinstance(state, (tuple, list)) else (state,)
         weights = self.cell.Weights(*(getattr(self, name, None) for name in self.cell.Weights._fields))
-        _, final = recurrence(self.cell, ops.unsqueeze(x, 0), state, weights, masks, form="explicit")
+        final = one_step(type(self).__name__, self.cell, x, state, weights, masks)
         return final if len(final) > 1 else final[0]
 
 
