@@ -16,10 +16,11 @@ from minirnn.cells.gru import GRU
 from minirnn.cells.lstm import LSTM
 from minirnn.cells.operands import Masks, Weights
 from minirnn.cells.order import reordered
+from minirnn.cells.peephole import PeepholeLSTM
 from minirnn.cells.rnn import RNN
 from minirnn.errors import InputError, must_be
 
-__all__ = ["CELLS", "GRU", "LSTM", "RNN", "Masks", "Weights", "find", "near", "reordered"]
+__all__ = ["CELLS", "GRU", "LSTM", "RNN", "Masks", "PeepholeLSTM", "Weights", "find", "near", "reordered"]
 
 CELLS = {
     "rnn": RNN(),
@@ -28,11 +29,13 @@ CELLS = {
     "lstm": LSTM(),
     "lstm-relu": LSTM(activation="relu"),
     "lstm-version-0": LSTM(forget_gate=False),
+    "lstm-peephole": PeepholeLSTM(),
     "gru": GRU(),
     "gru-slides": GRU(convention="slides"),
     "gru-reset-after": GRU(reset_after=True),
 }
-ALIASES = {"rnn-tanh": "rnn", "lstm-v0": "lstm-version-0", "gru-thesis": "gru", "gru-after": "gru-reset-after"}
+ALIASES = {"rnn-tanh": "rnn", "lstm-v0": "lstm-version-0", "peephole": "lstm-peephole",
+           "gru-thesis": "gru", "gru-after": "gru-reset-after"}
 
 
 def find(name):

@@ -172,6 +172,8 @@ LAYERS = {
     "GRUCell": partial(check_tape, lambda: nn.GRUCell(5, 2, **WIDE), [_random(3, 5)]),
     "RNN": partial(check_tape, lambda: nn.RNN(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
     "LSTM": partial(check_tape, lambda: nn.LSTM(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
+    "PeepholeLSTM": partial(check_tape, lambda: nn.PeepholeLSTM(5, 2, **WIDE), [_random(4, 3, 5)],
+                            lengths=lambda: LENGTHS),
     "GRU": partial(check_tape, lambda: nn.GRU(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
     "LSTM with zoneout": partial(
         check_tape, lambda: nn.LSTM(5, 2, zoneout=(0.5, 0.25), **WIDE), [_random(2, 3, 5)], rng=_same_draws

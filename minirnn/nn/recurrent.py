@@ -176,6 +176,19 @@ class LSTM(Recurrent):
                          checkpoint_every, zoneout)
 
 
+class PeepholeLSTM(Recurrent):
+    """Long short-term memory whose gates see the memory, graves (7)-(11); parameters as LSTM's, and weight_ch (3H,).
+
+    PeepholeLSTM(D, H)(x, (h0, c0)) -> y (T, B, dirs * H), (h_n, c_n) each (layers * dirs, B, H); see Recurrent.
+    """
+
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+                 bidirectional=False, *, recurrent_dropout=None, zoneout=None, rng=None, dtype=np.float32, kernels=None,
+                 clip_step=None, checkpoint_every=None):
+        super().__init__(cells.PeepholeLSTM(), input_size, hidden_size, num_layers, bias, batch_first, dropout,
+                         bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step, checkpoint_every, zoneout)
+
+
 class GRU(Recurrent):
     """Gated recurrent unit. reset_after=False is the thesis's form, (2.2.7)-(2.2.9); reset_after=True is PyTorch's.
 
@@ -238,4 +251,4 @@ class GRUCell(SingleStep):
         super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, bias, rng, dtype)
 
 
-RECURRENT = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+RECURRENT = {"rnn": RNN, "lstm": LSTM, "lstm-peephole": PeepholeLSTM, "gru": GRU}

@@ -10,7 +10,7 @@ import pytest
 
 from minirnn import bptt, ops
 from minirnn.autograd import Tensor, grad
-from minirnn.cells import CELLS, GRU, LSTM, RNN, Masks, Weights, find
+from minirnn.cells import CELLS, GRU, LSTM, RNN, Masks, find
 from minirnn.cli import main
 from minirnn.errors import InputError
 from minirnn.inspect import page as page_module
@@ -27,8 +27,8 @@ ALL = list(CELLS.values())
 
 def problem(cell, masked=False):
     """Everything ``microscope`` takes, random."""
-    rng, K = np.random.default_rng(1), len(cell.gates)
-    weights = Weights(*(rng.standard_normal(s) for s in ((K * H, D), (K * H, H), (K * H,), (K * H,))))
+    rng = np.random.default_rng(1)
+    weights = cell.Weights(*(rng.standard_normal(s) for s in cell.shapes(D, H).values()))
     x, dy = rng.standard_normal((T, B, D)), rng.standard_normal((T, B, H))
     state0, dfinal = (tuple(rng.standard_normal((B, H)) for _ in cell.states) for _ in range(2))
     values = {name: (0.25, 0.75) if name.startswith("zoneout") else (0.5, 2.0) for name in cell.masks}
@@ -68,6 +68,13 @@ def on_the_tape(cell, x, state0, weights, masks, dy, dfinal):
             new = kept + ops.sigmoid(a["i"]) * drop("ours", t, phi[cell.activation](a["g"]))
             c = drop("moon", t, new)
             h = choose("zoneout_h", t, state[0], ops.sigmoid(a["o"]) * phi[cell.activation](c))
+            state = [h + new_leaves[0], choose("zoneout_c", t, state[1], c) + new_leaves[1]]
+        elif cell.name == "lstm-peephole":  # graves (7)-(11)
+            a = {gate: p + q for gate, p, q in zip(cell.gates, from_x, from_h)}
+            p_i, p_f, p_o = (Tensor(p) for p in np.split(weights.weight_ch, 3))
+            kept = ops.sigmoid(a["f"] + p_f * state[1]) * state[1]
+            c = drop("moon", t, kept + ops.sigmoid(a["i"] + p_i * state[1]) * drop("ours", t, ops.tanh(a["g"])))
+            h = choose("zoneout_h", t, state[0], ops.sigmoid(a["o"] + p_o * c) * ops.tanh(c))
             state = [h + new_leaves[0], choose("zoneout_c", t, state[1], c) + new_leaves[1]]
         else:  # thesis (2.2.7)-(2.2.9)
             r, z = ops.sigmoid(from_x[0] + from_h[0]), ops.sigmoid(from_x[1] + from_h[1])
