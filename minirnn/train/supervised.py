@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minirnn import nn
 from minirnn.array import to_device
 from minirnn.errors import InputError
 from minirnn.train.config import RunConfig, option
@@ -34,7 +35,7 @@ class RecurrentConfig(SupervisedConfig):
     """
 
     group = "recurrent layer"
-    cell: str = option("lstm", choices=("lstm", "gru", "rnn"))
+    cell: str = option("lstm", choices=tuple(nn.RECURRENT))
     hidden: int = option(128, "units", least=1)
     rate: float = option(0.0, "recurrent dropout: probability of dropping")
     scheme: str = option("ours", "recurrent dropout: what is dropped", choices=("ours", "gal", "moon"))

@@ -15,7 +15,7 @@ SMALL = ["--epochs", "1", "--hidden", "16"]
 def test_demo_proves_trains_twice_compares_and_writes_a_page_with_figures(tmp_path, capsys):
     assert main(["demo", *SMALL, "--runs", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "LSTM, explicit: PASS" in out and "fused against explicit: PASS" in out
+    assert "lstm, explicit: PASS" in out and "fused against explicit: PASS" in out
     assert re.search(r"no dropout +\d+\.\d +\d+\.\d +\d+\.\d", out) and "sample, temperature" in out
     plain, dropped = (
         json.loads((tmp_path / "demo" / name / "result.json").read_text())["valid_perplexity"]

@@ -8,8 +8,6 @@ from minirnn.autograd import no_grad
 from minirnn.errors import InputError, must_be
 from minirnn.nn.layers import check_rate
 
-LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-
 
 class LanguageModel(nn.Module):
     """p(next token | tokens so far): tokens (T, B) ints -> logits (T, B, V), state.
@@ -21,12 +19,12 @@ class LanguageModel(nn.Module):
 
     def __init__(self, vocabulary, embedding=256, hidden=256, *, cell="lstm", layers=1, forward_dropout=(0.0, 0.0),
                  recurrent_dropout=None, init=0.05, rng=None, dtype=np.float32, **layer_options):
-        if cell not in LAYERS:
-            raise InputError(must_be("LanguageModel", "cell", f"one of {', '.join(LAYERS)}", repr(cell)))
+        if cell not in nn.RECURRENT:
+            raise InputError(must_be("LanguageModel", "cell", f"one of {', '.join(nn.RECURRENT)}", repr(cell)))
         self.drop_in, self.drop_out = (check_rate("forward_dropout", rate) for rate in forward_dropout)
         rng = np.random.default_rng(rng)
         self.embedding = nn.Embedding(vocabulary, embedding, rng=rng, dtype=dtype)
-        self.recurrent = LAYERS[cell](embedding, hidden, layers, dropout=self.drop_out if layers > 1 else 0.0,
+        self.recurrent = nn.RECURRENT[cell](embedding, hidden, layers, dropout=self.drop_out if layers > 1 else 0.0,
                                       recurrent_dropout=recurrent_dropout, rng=rng, dtype=dtype,
                                       **layer_options)
         self.output = nn.Linear(hidden, vocabulary, rng=rng, dtype=dtype)

@@ -4,7 +4,6 @@ import numpy as np
 
 from minirnn import nn
 from minirnn.errors import InputError, must_be
-from minirnn.models.language_model.model import LAYERS
 from minirnn.nn.layers import check_rate
 
 
@@ -20,11 +19,11 @@ class SequenceClassifier(nn.Module):
     def __init__(self, inputs, hidden, classes, *, cell="lstm", forward_dropout=(0.0, 0.0), recurrent_dropout=None,
                  init=None, forget_bias=None, weak_classes=None, rng=None, dtype=np.float32,
                  **layer_options):
-        if cell not in LAYERS:
-            raise InputError(must_be("SequenceClassifier", "cell", f"one of {', '.join(LAYERS)}", repr(cell)))
+        if cell not in nn.RECURRENT:
+            raise InputError(must_be("SequenceClassifier", "cell", f"one of {', '.join(nn.RECURRENT)}", repr(cell)))
         drop_in, drop_out = (check_rate("forward_dropout", rate) for rate in forward_dropout)
         rng = np.random.default_rng(rng)
-        self.recurrent = LAYERS[cell](inputs, hidden, recurrent_dropout=recurrent_dropout, rng=rng, dtype=dtype,
+        self.recurrent = nn.RECURRENT[cell](inputs, hidden, recurrent_dropout=recurrent_dropout, rng=rng, dtype=dtype,
                                       **layer_options)
         self.output = nn.Linear(hidden, classes, rng=rng, dtype=dtype)
         self.weak_output = None if weak_classes is None else nn.Linear(hidden, weak_classes, rng=rng, dtype=dtype)
