@@ -3,6 +3,10 @@
 The command line prints these without a traceback; anything else is a defect of minirnn and keeps its traceback.
 """
 
+import contextlib
+import sys
+import unicodedata
+
 
 class InputError(ValueError):
     """A value or shape the caller gave is wrong; the message says which, what was expected, and the usual cause."""
@@ -10,6 +14,22 @@ class InputError(ValueError):
 
 class DtypeError(TypeError):
     """An array or argument has a type minirnn does not compute with."""
+
+
+def printable(text):
+    """Text with control characters but line ends and tabs written out, "\\x1b[2J" for what clears a terminal: what a
+    file or a vocabulary holds must not command the terminal that shows it."""
+    if text.isprintable():
+        return text
+    harmless = lambda c: c in "\n\t" or unicodedata.category(c)[0] != "C"
+    return "".join(c if harmless(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def say(text, end="\n"):
+    """A line on standard error, or nothing where that is closed: ``say("minirnn: no such file")``."""
+    if sys.stderr is not None:  # without it print would take standard output
+        with contextlib.suppress(OSError, ValueError):
+            print(printable(text), end=end, file=sys.stderr, flush=True)
 
 
 def must_be(where, name, what, got, cause=""):

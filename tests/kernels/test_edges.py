@@ -208,9 +208,9 @@ def test_nonsense_is_refused_by_name():
     ):
         with pytest.raises(kind, match=message):
             call()
-    with pytest.raises(InputError, match="nonlinearity must be tanh or relu or identity, got 'sine'"):
+    with pytest.raises(InputError, match="nonlinearity must be 'tanh' or 'relu' or 'identity', got 'sine'"):
         kernels.rnn_forward(x, h0, *[w[:H] for w in weights], nonlinearity="sine")
     with pytest.raises(InputError, match="activation must be 'tanh' or 'relu', got 'sine'"):
         kernels.lstm_forward(x, h0, c0, *weights, activation="sine")
-    with pytest.raises(InputError, match="convention must be 'slides' with reset_after, got 'thesis'"):
+    with pytest.raises(InputError, match="convention with reset_after must be 'slides', got 'thesis'"):
         kernels.gru_forward(x, h0, *[w[: 3 * H] for w in weights], reset_after=True, convention="thesis")
