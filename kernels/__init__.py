@@ -58,6 +58,7 @@ def lstm_backward(saved, dy, dh_final=None, dc_final=None, *, consume=False):
     """
     from minirnn.kernels import lstm
 
+    border.flag("lstm_backward", "consume", consume)
     border.unspoiled("lstm_backward", saved, lstm.Saved)
     dy, dh, dc = _final("lstm_backward", saved, dy, dh_final=dh_final, dc_final=dc_final)
     dx, dweight_ih, dweight_hh, dbias = lstm.backward(saved, dy, dh, dc, consume)
@@ -101,8 +102,7 @@ def gru_forward(
     from minirnn.kernels import gru, gru_reset_after
 
     where = "gru_forward"
-    if not isinstance(reset_after, (bool, int)):
-        raise DtypeError(must_be(where, "reset_after", "True or False", repr(reset_after)))
+    border.flag(where, "reset_after", reset_after)
     if convention is None:
         convention = "slides" if reset_after else "thesis"
     border.one_of(where, "convention" + " with reset_after" * bool(reset_after), convention,
@@ -119,6 +119,7 @@ def gru_backward(saved, dy, dh_final=None, *, consume=False):
     """Gradients of a GRU over a sequence, as ``lstm_backward``: (dx, dh0, dweight_ih, ..hh, dbias_ih, ..hh)."""
     from minirnn.kernels import gru, gru_reset_after
 
+    border.flag("gru_backward", "consume", consume)
     border.unspoiled("gru_backward", saved, gru.Saved, gru_reset_after.Saved)
     dy, dh = _final("gru_backward", saved, dy, dh_final=dh_final)
     form = gru if isinstance(saved, gru.Saved) else gru_reset_after
@@ -131,6 +132,8 @@ def supports(name, **options):
 
     Not for an LSTM without forget gate, which runs step by step in minirnn.cells.
     """
+    if not isinstance(name, str):
+        return False
     if name == "rnn":
         return options.get("nonlinearity", "tanh") in ("tanh", "relu", "identity")
     if name == "lstm":
@@ -220,6 +223,8 @@ def add_row(y, row):
     """Add row (N,) to every row of y (M, N), C-contiguous, in place; returns y."""
     from minirnn.kernels import update
 
+    if not isinstance(y, np.ndarray):
+        raise DtypeError(must_be("add_row", "y", "an array", type(y).__name__))
     border.floats("add_row", "y", y, "(M, N)", (None, None))
     border.overwritten("add_row", "y", y, y)
     row = border.laid_out("add_row", "row", row, y.dtype, "(N,)", y.shape[1:])

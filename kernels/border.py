@@ -58,6 +58,12 @@ def one_of(where, name, value, known):
         raise InputError(must_be(where, name, " or ".join(map(repr, known)), repr(value)))
 
 
+def flag(where, name, value):
+    """Refuse what is not True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise DtypeError(must_be(where, name, "True or False", repr(value)))
+
+
 def number(where, name, value):
     """Refuse what is not one real number."""
     if not isinstance(value, numbers.Real):
@@ -176,6 +182,9 @@ def overwritten(where, name, value, like, others=()):
         raise InputError(must_be(where, name, "an array of its own", "memory of another argument"))
 
 
+_KEPT = ("h", "c", "entering", "reset", "gates")  # arrays of a forward pass; the other fields are ints
+
+
 def unspoiled(where, saved, *kinds):
     """Refuse what no forward pass returned: another object, or arrays that were exchanged or reshaped since.
 
@@ -184,25 +193,31 @@ def unspoiled(where, saved, *kinds):
     if type(saved) not in kinds or type(saved.inputs) is not Inputs:
         cause = "is it the forward pass's last result?"
         raise DtypeError(must_be(where, "saved", "what the forward pass returned", type(saved).__name__, cause))
-    inputs, fields = saved.inputs, saved[1:]
-    arrays = [a for a in (*inputs, *fields) if a is not None and type(a) is not int]
-    if not all(type(a) is np.ndarray and a.flags.carray for a in arrays) or inputs.x.ndim != 3:
-        raise InputError(must_be(where, "saved", "as the forward pass left it", "other arrays"))
+    inputs, others = saved.inputs, [getattr(saved, name) for name in saved._fields if name in _KEPT]
+    biases = [b for b in (inputs.bias_ih, inputs.bias_hh) if b is not None]
+    arrays = [inputs.x, inputs.weight_ih, inputs.weight_hh, *biases, *inputs.masks(), inputs.lengths, *others]
+    if (
+        not all(type(a) is np.ndarray and a.flags.carray for a in arrays)
+        or not all(type(value) is int for name, value in zip(saved._fields[1:], saved[1:]) if name not in _KEPT)
+        or inputs.x.ndim != 3
+        or saved.h.ndim != 3
+    ):
+        raise InputError(must_be(where, "saved", "as the forward pass left it", "something else in it"))
     (T, B, D), H, dtype = inputs.x.shape, saved.h.shape[-1], inputs.x.dtype
-    gates = len(inputs.weight_hh) // max(H, 1)
-    states, steps, row = (T + 1, B, H), (T, B, H), (gates * H,)
-    rows_kept = gates + (gates == 3 and not hasattr(saved, "reset"))  # a GRU that resets after keeps its product too
-    shapes = {"h": states, "c": states, "entering": steps, "reset": steps, "gates": (T, B, rows_kept, H)}
+    gates = len(inputs.weight_hh) // max(H, 1) if inputs.weight_hh.ndim else 0
+    states, steps = (T + 1, B, H), (T, B, H)
+    values = gates + (gates == 3 and not hasattr(saved, "reset"))  # a GRU that resets after keeps its product too
+    shapes = {"h": states, "c": states, "entering": steps, "reset": steps, "gates": (T, B, values, H)}
     right = (
         dtype in FLOATS
         and all(a.dtype == dtype for a in arrays if a is not inputs.lengths)
         and inputs.weight_hh.shape == (gates * H, H)
         and inputs.weight_ih.shape == (gates * H, D)
-        and all(b is None or b.shape == row for b in (inputs.bias_ih, inputs.bias_hh))
+        and all(b.shape == (gates * H,) for b in biases)
         and all(m.shape in (steps, (1, B, H), (1, 1, 0)) for m in inputs.masks())
         and inputs.lengths.dtype == np.int64
         and inputs.lengths.shape in ((0,), (B,))
-        and all(getattr(saved, name).shape == shapes[name] for name in saved._fields if name in shapes)
+        and all(a.shape == shapes[name] for name, a in zip((n for n in saved._fields if n in _KEPT), others))
     )
     if not right:
         raise InputError(must_be(where, "saved", "as the forward pass left it", "arrays of other shapes or types"))

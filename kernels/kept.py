@@ -77,11 +77,12 @@ def read_kept(path, name):
         return None
     except OSError as error:
         return _again(path, f"cannot be read ({error.strerror})")
+    status = os.fstat(descriptor)
+    why = "is no file" if not stat.S_ISREG(status.st_mode) else stranger(status)
+    if why:
+        os.close(descriptor)
+        return _again(path, why)
     with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        why = "is no file" if not stat.S_ISREG(status.st_mode) else stranger(status)
-        if why:
-            return _again(path, why)
         data = file.read()
     if data[:CHECKSUM] != _checksum(name, data[CHECKSUM:]):
         return _again(path, "is damaged")

@@ -39,8 +39,8 @@ class Module:
         return [(name, tensor) for name, tensor in self._named_tensors() if tensor.requires_grad]
 
     def parameters(self):
-        """Every parameter."""
-        return [tensor for _, tensor in self.named_parameters()]
+        """Every parameter once: tied weights, one Tensor under two names, are one."""
+        return list({id(tensor): tensor for _, tensor in self.named_parameters()}.values())
 
     def named_buffers(self):
         """(dotted name, Tensor) of what is saved with the module but not trained."""
