@@ -64,9 +64,17 @@ def to_device(array, device):
     kind, _, index = str(device).partition(":")
     if kind == "cpu" and not index:
         return to_cpu(array)
-    if kind == "cuda" and (not index or index.isdigit()):
+    if kind == "cuda" and (not index or (index.isascii() and index.isdigit())):
         return to_gpu(array, int(index or 0))
     raise InputError(must_be("to_device", "device", "'cpu', 'cuda' or 'cuda:N'", repr(device)))
+
+
+def array_of(where, name, value):
+    """``value`` as a NumPy array; InputError for what is none, such as lists of different lengths."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError):
+        raise InputError(must_be(where, name, "an array", type(value).__name__)) from None
 
 
 def check_float(where, name, array):

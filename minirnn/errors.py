@@ -4,6 +4,8 @@ The command line prints these without a traceback; anything else is a defect of 
 """
 
 import contextlib
+import functools
+import numbers
 import sys
 import unicodedata
 
@@ -35,6 +37,43 @@ def say(text, end="\n"):
 def must_be(where, name, what, got, cause=""):
     """The house's message: ``where: name must be what, got got; cause``."""
     return f"{where}: {name} must be {what}, got {got}" + (f"; {cause}" if cause else "")
+
+
+def in_our_words(function):
+    """The function, with what Python and NumPy say of arguments that do not fit as InputError or DtypeError; decorator.
+
+    ``ops.add(np.ones(3), np.ones(4))`` -> ``InputError: add: operands could not be broadcast together ...``
+    """
+    name = function.__qualname__.removesuffix(".__init__")
+
+    @functools.wraps(function)
+    def call(*args, **options):
+        try:
+            return function(*args, **options)
+        except (InputError, DtypeError):
+            raise
+        except TypeError as error:
+            raise DtypeError(f"{name}: {error}") from error
+        except (ValueError, IndexError, OverflowError, ZeroDivisionError) as error:
+            raise InputError(f"{name}: {error}") from error
+
+    return call
+
+
+def bound(where, name, value):
+    """A real number, or an array of one, as a float; InputError for more than one."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(must_be(where, name, "one number", type(value).__name__)) from None
+
+
+def check_axis(where, axis, ndim):
+    """Refuse what is not one of ``ndim`` axes, an integer from -ndim to ndim - 1."""
+    if not isinstance(axis, numbers.Integral):
+        raise DtypeError(must_be(where, "axis", "an integer", repr(axis)))
+    if not -ndim <= axis < ndim:
+        raise InputError(must_be(where, "axis", f"one of {ndim} axes", axis))
 
 
 def check_shape(where, name, array, symbols, sizes, cause=""):

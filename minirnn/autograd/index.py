@@ -13,7 +13,7 @@ from minirnn.kernels import memory
 def _plain(index):
     """The index with Tensors replaced by their arrays and lists made arrays."""
     parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple(p.value if isinstance(p, Tensor) else np.asarray(p) if isinstance(p, list) else p for p in parts)
+    parts = tuple(lift(p).value if isinstance(p, (Tensor, list, np.ndarray)) else p for p in parts)
     return parts if isinstance(index, tuple) else parts[0]
 
 
@@ -51,7 +51,7 @@ def _scattered(a, index, shape):
 
 def gather(x, index, axis=-1):
     """Entry ``index`` along an axis, one for each place: x (..., N, ...), index (..., K, ...) ints -> index's shape."""
-    x, index = lift(x), _plain(index)
+    x, index = lift(x), lift(index).value
     xp = xp_of(x.value)
     if index.ndim != x.ndim:
         raise InputError(must_be("gather", "index", f"an array with {x.ndim} axes, as x", f"{index.ndim} axes"))
@@ -62,7 +62,9 @@ def gather(x, index, axis=-1):
 
 def embedding(weight, ids):
     """Rows of a table: weight (V, D), ids (...) of ints in [0, V) -> (..., D)."""
-    weight, ids = lift(weight), _plain(ids)
+    weight, ids = lift(weight), lift(ids).value
+    if weight.ndim != 2:
+        raise InputError(must_be("embedding", "weight", "(V, D)", weight.shape))
     if ids.dtype.kind not in "iu":
         raise DtypeError(must_be("embedding", "ids", "an integer array", ids.dtype))
     if ids.size and (ids.min() < 0 or ids.max() >= weight.shape[0]):

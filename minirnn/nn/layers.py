@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from minirnn import ops
-from minirnn.array import xp_of
+from minirnn.array import check_float, xp_of
 from minirnn.autograd import Tensor
 from minirnn.autograd.tape import lift
 from minirnn.errors import InputError, must_be
@@ -99,6 +99,7 @@ class Dropout(Module):
         self.rate, self.rng = check_rate("Dropout", rate), rng
 
     def forward(self, x, rng=None):
+        check_float("Dropout", "x", lift(x))
         if not self.training or self.rate == 0:
             return x
         rng = self.rng if rng is None else rng

@@ -4,9 +4,11 @@ from minirnn import bptt
 from minirnn.autograd import grad, record, record_many, recording
 from minirnn.autograd.tape import Tensor, lift
 from minirnn.cells import Masks, Weights
+from minirnn.errors import in_our_words
 from minirnn.nn import composed
 
 
+@in_our_words
 def recurrence(cell, x, state, weights, masks=None, *, lengths=None, reverse=False, form=None, clip_step=None,
                checkpoint_every=None):
     """A cell over a sequence: x (T, B, D), state Tensors (B, H), Weights of Tensors -> y (T, B, H), final state (B, H).

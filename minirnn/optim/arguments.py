@@ -19,7 +19,8 @@ def tensors_of(where, parameters):
             raise DtypeError(must_be(where, f"parameters[{k}]", "a Tensor", type(p).__name__))
         if places.setdefault(id(p), k) != k:
             cause = "model.parameters() lists tied weights once"
-            raise InputError(must_be(where, f"parameters[{k}]", "listed once", f"parameters[{places[id(p)]}] again", cause))
+            again = f"parameters[{places[id(p)]}] again"
+            raise InputError(must_be(where, f"parameters[{k}]", "listed once", again, cause))
     return parameters
 
 
@@ -31,7 +32,7 @@ def check_parameter(where, k, p):
 
 
 def check_gradient(where, k, p):
-    """Refuse a parameter that is no float array, and a gradient that is not of its parameter's shape: broadcast, it would change the parameter's."""
+    """Refuse a gradient that is not of its parameter's shape: broadcast, it would change the parameter's."""
     check_parameter(where, k, p)
     if not isinstance(p.grad, Tensor):
         raise DtypeError(must_be(where, f"the gradient of parameters[{k}]", "a Tensor", type(p.grad).__name__))

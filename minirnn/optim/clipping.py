@@ -20,7 +20,7 @@ def _bound(where, name, value):
 
 
 def global_norm(parameters):
-    """sqrt of the sum of all squared gradient entries, a float; of [3e300, 4e300] it is 5e300 though a square is inf."""
+    """sqrt of the sum of all squared gradient entries, a float; of [3e300, 4e300] it is 5e300."""
     parameters = tensors_of("global_norm", parameters)
     gradients = [p.grad.value for p in parameters if p.grad is not None]
     total = 0.0

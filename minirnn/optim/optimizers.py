@@ -40,7 +40,7 @@ class Optimizer:
         for k, (p, state) in enumerate(zip(self.parameters, self.state)):
             if p.grad is not None:
                 check_gradient(where, k, p)
-                for name, array in state.items():
+                for array in state.values():
                     check_shape(where, f"parameters[{k}]", p, "as when the optimiser was made", tuple(array.shape))
         self.updates += 1
         for k, (p, state) in enumerate(zip(self.parameters, self.state)):
@@ -109,7 +109,7 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """m, v running means of g and g^2 with bias correction; theta -= lr m / (sqrt(v) + eps). Kingma and Ba 2015.
 
-    Each parameter counts its own updates: one that first has a gradient in update 10 then makes its first step, lr long.
+    Each parameter counts its own updates: one whose first gradient comes in update 10 then makes a first step, lr long.
     """
 
     slots, rule = ("mean", "square"), "adam"

@@ -1,8 +1,9 @@
-"""Attacks on minirnn with random nonsense, the same for the same seed: ``python tests/hostile/attack.py --tries 10000``.
+"""Attacks on minirnn with random nonsense: ``python tests/hostile/attack.py --tries 10000 --seed 0``.
 
-Each kind of attack is a function of (rng, folder): it returns None where minirnn held, or says in a line what did not. A
-folder of its own is empty at the first try. Tries run in processes of their own, so that one that ends the interpreter
-is counted and the next ones go on. Printed are tried and held of each kind; ``--json FILE`` writes them too.
+Each kind of attack is a function of (rng, folder): it returns None where minirnn held, or says in a line what did not.
+The same seed makes the same tries. The folder is empty at the first of them. Tries run in processes of their own, so
+that one that ends the interpreter is counted and the next ones go on. Printed are tried and held of each kind;
+``--json FILE`` writes them too.
 """
 
 import argparse

@@ -20,7 +20,7 @@ def public():
     for room, module in rooms.items():
         for name in module.__all__:
             thing = getattr(module, name)
-            if callable(thing) and name not in ("Module", "Optimizer"):
+            if callable(thing) and name not in ("Module", "Optimizer", "Verdict", "Finding", "Problem"):
                 found[f"{room}.{name}"] = thing
     for name, thing in vars(nn.init).items():
         if inspect.isfunction(thing) and thing.__module__ == nn.init.__name__ and not name.startswith("_"):

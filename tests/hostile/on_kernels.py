@@ -44,11 +44,12 @@ def right_call(rng, name):
         if way == "forward":
             return args, options
         saved = getattr(kernels, f"{cell}_forward")(*args, **options)[-1]
-        return [saved, draw(T, B, H), *(draw(B, H) for _ in states)], {"consume": True} if cell != "rnn" and rng.random() < 0.3 else {}
+        options = {"consume": True} if cell != "rnn" and rng.random() < 0.3 else {}
+        return [saved, draw(T, B, H), *(draw(B, H) for _ in states)], options
     if name == "updated":
         rule, (_, states, constants) = list(_rules().items())[int(rng.integers(4))]
-        size = (7, 9)
-        return [rule, draw(*size), draw(*size), [share(*size) for _ in range(states)], tuple(share(constants).tolist())], {}
+        kept = [share(7, 9) for _ in range(states)]
+        return [rule, draw(7, 9), draw(7, 9), kept, tuple(share(constants).tolist())], {}
     if name.startswith("softmax_xent"):
         logits, targets = draw(B, V), rng.integers(0, V, B)
         if name.endswith("forward"):

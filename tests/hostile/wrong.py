@@ -9,10 +9,12 @@ def odd_values(rng):
     """Values of every kind that are hardly ever what is wanted."""
     n = int(rng.integers(1, 5))
     return [
-        None, True, -n, 0, n, 10**18, 2.5, -1e300, float("nan"), float("inf"), 1j, "x", "", b"x", "tanh", [], (), {}, {"a": 1},
+        None, True, -n, 0, n, 10**18, 2.5, -1e300, float("nan"), float("inf"), 1j, "x", "", b"x", "tanh", [], (), {},
+        {"a": 1},
         [1.0, 2.0], [[1.0, 2.0], [3.0]], {1, 2}, object(), lambda *a: None, slice(None), range(3), Ellipsis,
         np.int64(-3), np.float16(1), np.float64("nan"), np.zeros(0), np.zeros((n, 0)), np.array(1.5),
-        np.arange(n), np.array(["a", "b"]), np.array([object(), None]), np.zeros(n, "m8[s]"), np.zeros(n, [("a", "f8")]),
+        np.arange(n), np.array(["a", "b"]), np.array([object(), None]), np.zeros(n, "m8[s]"),
+        np.zeros(n, [("a", "f8")]),
         np.ones((2,) * 5), np.full(n, np.nan), Tensor(np.ones(n)), np.float64, int, Exception("x"),
     ]
 
@@ -36,7 +38,8 @@ def changed_arrays(rng, array):
         return [array[None], array[:0] if array.ndim else array, read_only(array)]
     doubled = np.repeat(array, 2, axis=-1)[..., ::2] if array.ndim else array
     return [
-        array.T, array[..., :-1] if array.ndim else array, array[:0] if array.ndim else array, array.reshape(-1), array[None],
+        array.T, array[..., :-1] if array.ndim else array, array[:0] if array.ndim else array, array.reshape(-1),
+        array[None],
         np.repeat(array, 3, axis=0) if array.ndim else array, doubled, array[::-1] if array.ndim else array,
         array[..., ::-1] if array.ndim else array, np.asfortranarray(array), read_only(array), misaligned(array),
         np.broadcast_to(array[:1], array.shape) if array.ndim and len(array) else array,
