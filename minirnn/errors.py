@@ -22,7 +22,7 @@ def must_be(where, name, what, got, cause=""):
 
 def near(name, known):
     """A hint for a name that is not known: near("lstn", ["lstm", "gru"]) is "did you mean lstm?", or "" """
-    found = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=2, cutoff=0.6)
+    found = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=2, cutoff=0.7)
     return f"did you mean {' or '.join(found)}?" if found else ""
 
 

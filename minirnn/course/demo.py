@@ -9,14 +9,14 @@ import tyro
 
 from minirnn.errors import InputError
 from minirnn.gradcheck import Verdict, report, suite
+from minirnn.models import registry
+from minirnn.models.language_model.sample import Options as Sample
+from minirnn.models.language_model.sample import sample
 from minirnn.plots import png
 from minirnn.plots.curves import learning_curves
 from minirnn.plots.page import Section, page, picture, text
 from minirnn.plots.vcurve import v_curves
-from minirnn.train.config import preset
 from minirnn.train.run_folder import RunFolder
-from minirnn.train.runs import load_model, read_config, resume_run, train_language_model
-from minirnn.train.sampling import sample_text
 
 # name -> what differs from the classroom recipe of thesis sec. 3.4.2
 RUNS = {"no dropout": {}, "recurrent dropout": {"scheme": "ours", "rate": 0.25, "sampling": "per_step"}}
@@ -79,17 +79,16 @@ def _delete(folder):
 
 def _train(folder, name, options, difference):
     """Train one of the two runs, go on with it, or take it as it is when it is complete."""
-    config = preset("word", "classroom", epochs=options.epochs, hidden=options.hidden, embedding=options.hidden,
-                    seed=options.seed, **difference)
+    config = registry.configure("word-lm", "classroom", epochs=options.epochs, hidden=options.hidden,
+                                embedding=options.hidden, seed=options.seed, **difference)
     path = folder / name.replace(" ", "-")
     if not path.exists():
-        return train_language_model(config, runs=folder, name=path.name)
-    run_folder = RunFolder.open(path)
-    if read_config(run_folder, run_folder.read_json("config.json")) != config:
+        return registry.train("word-lm", config, folder, path.name)
+    if registry.configuration("word-lm", RunFolder.open(path).config()["config"]) != config:
         raise InputError(
             f"demo: {path} was made with other options; add --fresh to delete it, or choose another --runs"
         )
-    return resume_run(path)
+    return registry.resume(path)
 
 
 def _epochs(outcome):
@@ -111,18 +110,18 @@ def _report(folder, row, outcomes, seed):
     lines.append(f"claim: recurrent dropout lowers validation perplexity: {'held' if dropped < plain else 'NOT held'}"
                  f" ({plain:.1f} -> {dropped:.1f})")
     comparison = "\n".join(lines)
-    model, vocab, _ = load_model(outcomes["recurrent dropout"].path)
-    sample = sample_text(model, vocab, prime="the class", length=60, temperature=0.7, seed=seed)
-    print(comparison, f"\nsample, temperature 0.7:\n{sample}", sep="\n")
+    asked = Sample(prime="the class", length=60, temperature=0.7, seed=seed)
+    written = sample(registry.load(outcomes["recurrent dropout"].path), asked)["sample.txt"].decode()
+    print(comparison, f"\nsample, temperature 0.7:\n{written}", sep="\n")
     curves = png(learning_curves({name: _epochs(outcome) for name, outcome in outcomes.items()}))
     finding = next(part.finding for part in row.parts if part.finding is not None)
     path = folder / "report.html"
     run = outcomes["recurrent dropout"].path
-    path.write_text(_page(row, comparison, sample, curves, png(v_curves(finding)), run), encoding="utf-8")
+    path.write_text(_page(row, comparison, written, curves, png(v_curves(finding)), run), encoding="utf-8")
     return path
 
 
-def _page(row, comparison, sample, curves, vees, run):
+def _page(row, comparison, written, curves, vees, run):
     gradient = (
         "<p>Every slope of the LSTM was measured at many step sizes. To the right of each V the error is truncation, "
         "to the left rounding; the hand-derived gradient is compared with the bottom, the tape and the compiled kernel "
@@ -136,6 +135,6 @@ def _page(row, comparison, sample, curves, vees, run):
     return page("minirnn: proven, trained, compared", [
         Section("1. The gradient", gradient + picture(vees, "V-curves of the LSTM") + text(details)),
         Section("2. Learning", learning + picture(curves, "learning curves") + text(comparison)),
-        Section("3. A sample", text(sample)),
+        Section("3. A sample", text(written)),
         Section("4. What next", text(NEXT.format(run=run))),
     ])

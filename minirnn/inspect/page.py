@@ -59,17 +59,12 @@ def _data(inspection):
         "units": H,
         "stride": stride,
         "symbols": None if inspection.symbols is None else [shown(symbol) for symbol in inspection.symbols],
-        "limits": {gate: [_limit(v) for v in LIMITS[kind]] for gate, kind in _kinds(inspection).items()},
+        "limits": {name: [_limit(v) for v in LIMITS[kind]] for name, (_, kind) in inspection.cell.watched.items()},
         "frames": [
             {"label": f.label, "facts": f.facts, "layers": [_layer(layer, stride) for layer in f.layers]}
             for f in inspection.frames
         ],
     }
-
-
-def _kinds(inspection):
-    first = inspection.frames[0].layers[0]
-    return {gate: first.gates.get(gate) or inspection.cell.activation for gate in first.low}
 
 
 def _limit(value):

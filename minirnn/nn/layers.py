@@ -4,13 +4,12 @@ import numbers
 
 import numpy as np
 
-from minirnn import ops
+from minirnn import init, ops
 from minirnn.array import beside
 from minirnn.autograd import Tensor
 from minirnn.autograd.compiled import empty
 from minirnn.autograd.tape import lift
 from minirnn.errors import InputError, must_be
-from minirnn.nn import init
 from minirnn.nn.module import Module, parameter
 
 

@@ -105,10 +105,12 @@ def zoneout_rates(where, cell, value):
 
 
 def for_cell(cell, masks):
-    """The masks as this cell takes them: an RNN has no update, so there "ours" falls back to thesis (3.3.4)."""
-    if cell.name != "rnn" or masks.ours is None:
-        return masks
-    return masks._replace(ours=None, gal=masks.ours if masks.gal is None else masks.gal * masks.ours)
+    """The masks as this cell takes them: one that it has no place for acts where the cell says (``cell.instead``)."""
+    for name, other in cell.instead.items():
+        mask, there = getattr(masks, name), getattr(masks, other)
+        if mask is not None:
+            masks = masks._replace(**{name: None, other: mask if there is None else there * mask})
+    return masks
 
 
 def zoneout_masks(rates, rng, steps, batch, hidden, like, training):
