@@ -60,7 +60,7 @@ def to_device(array, device):
         return to_cpu(array)
     if kind == "cuda" and index in ("", "0"):
         return _cupy().asarray(array)
-    if kind == "cuda" and index.isdigit():
+    if kind == "cuda" and index.isascii() and index.isdigit():
         cause = f"CUDA_VISIBLE_DEVICES={index} makes that GPU the first one"
         raise InputError(must_be("to_device", "device", "'cpu' or 'cuda:0'", repr(device), cause))
     raise InputError(must_be("to_device", "device", "'cpu', 'cuda' or 'cuda:0'", repr(device)))
@@ -101,6 +101,14 @@ def numbers_below(where, name, numbers, count, like):
         got = f"{int(numbers.min())}..{int(numbers.max())}"
         raise InputError(must_be(where, name, f"in [0, V) = [0, {count})", got))
     return beside(numbers, like, where, name)
+
+
+def array_of(where, name, value):
+    """``value`` as a NumPy array; InputError for what is none, such as lists of different lengths."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError):
+        raise InputError(must_be(where, name, "an array", type(value).__name__)) from None
 
 
 def check_float(where, name, array):

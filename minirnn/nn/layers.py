@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from minirnn import init, ops
-from minirnn.array import beside
+from minirnn.array import beside, check_float
 from minirnn.autograd import Tensor
 from minirnn.autograd.compiled import empty
 from minirnn.autograd.tape import lift
@@ -98,6 +98,7 @@ class Dropout(Module):
         self.rate, self.rng = check_rate("Dropout", rate), rng
 
     def forward(self, x, rng=None):
+        check_float("Dropout", "x", lift(x))
         if not self.training or self.rate == 0:
             return x
         rng = self.rng if rng is None else rng

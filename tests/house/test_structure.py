@@ -20,7 +20,7 @@ ARROWS = {
     "init": {"array", "errors"},
     "threads": {"errors", "kernels"},
     "autograd": {"array", "errors", "kernels"},
-    "ops": {"autograd"},
+    "ops": {"autograd", "errors"},
     "cells": {"array", "errors", "init"},
     "kernels": {"errors"},
     "bptt": {"array", "cells", "errors", "kernels"},
