@@ -150,10 +150,10 @@ def test_what_large_arrays_do_is_decided_in_one_file():
 
 
 @pytest.mark.parametrize(("words", "home"), [
-    ("FigureCanvasAgg(", "minirnn.plots"), ("<!doctype html>", "minirnn.plots.page"),
+    ("difflib.", "minirnn.errors"), ("FigureCanvasAgg(", "minirnn.plots"), ("<!doctype html>", "minirnn.plots.page"),
 ])
 def test_what_is_written_once_stays_written_once(words, home):
-    """Figures without a display and HTML pages have one file each."""
+    """Near names, figures without a display and HTML pages have one file each."""
     assert [module_of(path) for path in SOURCES if words in path.read_text(encoding="utf-8")] == [home]
 
 
