@@ -4,8 +4,8 @@ import numbers
 
 import numpy as np
 
-from minirnn.array import check_float, device_of, to_cpu, xp_of
-from minirnn.cells.operands import Masks, Weights
+from minirnn.array import check_device, check_float, to_cpu, xp_of
+from minirnn.cells.operands import Masks
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
 
@@ -20,7 +20,7 @@ def check_sequence(where, cell, x, state0, weights, masks, lengths):
     check_float(where, "x", x)
     T, B, D = x.shape
     weights = _check_weights(where, cell, x, weights)
-    H = weights.weight_hh.shape[1]
+    H = cell.hidden(weights)
     state0 = tuple(state0) if isinstance(state0, (tuple, list)) else (state0,)
     if len(state0) != len(cell.states):
         expected = f"{len(cell.states)} arrays ({', '.join(cell.states)})"
@@ -47,6 +47,21 @@ def check_lengths(where, lengths, T, B):
         outside = lengths[(lengths < 1) | (lengths > T)][0]
         raise InputError(must_be(where, "lengths", f"in 1..T = 1..{T}", int(outside), "drop empty sequences first"))
     return lengths.astype(np.int64)
+
+
+def as_weights(where, cell, weights):
+    """A sequence of arrays, None for those that are left out, as the cell's own Weights."""
+    fields = cell.Weights._fields
+    if isinstance(weights, cell.Weights):
+        return weights
+    what, expected = f"weights of {cell.name}", f"({', '.join(fields)})"
+    if not isinstance(weights, (tuple, list)):
+        raise InputError(must_be(where, what, expected, type(weights).__name__))
+    if getattr(weights, "_fields", fields) != fields:
+        raise InputError(must_be(where, what, expected, f"({', '.join(weights._fields)})", "another cell's?"))
+    if not len(fields) - len(cell.Weights._field_defaults) <= len(weights) <= len(fields):
+        raise InputError(must_be(where, what, expected, f"{len(weights)} of them"))
+    return cell.Weights(*weights)
 
 
 def check_cotangents(where, run, dy, dfinal):
@@ -78,22 +93,30 @@ def check_positive(where, name, value, whole=False):
         raise InputError(must_be(where, name, "a positive integer" if whole else "a positive number", repr(value)))
 
 
+class _Letter(str):
+    """A size by its letter: 4 * _Letter("H") is "4H", so that a cell's shapes print as they are written."""
+
+    def __rmul__(self, number):
+        return self if number == 1 else _Letter(f"{number}{self}")
+
+
 def _check_weights(where, cell, x, weights):
-    weights = Weights(*weights)
-    D, K = x.shape[2], len(cell.gates)
-    for name, w in weights._asdict().items():
-        if w is not None or name in ("weight_ih", "weight_hh"):
-            _check_like(where, name, w, x)
-    if weights.weight_hh.ndim != 2:
-        raise InputError(must_be(where, "weight_hh", f"({K}H, H)", tuple(weights.weight_hh.shape)))
-    H = weights.weight_hh.shape[1]
-    letters = "H" if K == 1 else f"{K}H"
-    check_shape(where, "weight_hh", weights.weight_hh, f"({letters}, H)", (K * H, H), "is it transposed?")
-    check_shape(where, "weight_ih", weights.weight_ih, f"({letters}, D)", (K * H, D), "is it transposed?")
-    for name in ("bias_ih", "bias_hh"):
-        if getattr(weights, name) is not None:
-            check_shape(where, name, getattr(weights, name), f"({letters},)", (K * H,))
-    return weights
+    weights = as_weights(where, cell, weights)
+    present = {n: w for n, w in weights._asdict().items() if w is not None or n not in weights._field_defaults}
+    for name, w in present.items():
+        _check_like(where, name, w, x)
+    if all(w.ndim for w in present.values()):
+        shapes = cell.shapes(x.shape[2], cell.hidden(weights))
+        if all(w.shape == shapes[name] for name, w in present.items()):  # quickly, for this runs at every call
+            return weights
+    letters = cell.shapes(_Letter("D"), _Letter("H"))
+    symbols = {name: f"({', '.join(sizes)}{',' * (len(sizes) == 1)})" for name, sizes in letters.items()}
+    for name, w in present.items():
+        if w.ndim != len(letters[name]):
+            raise InputError(must_be(where, name, symbols[name], tuple(w.shape)))
+    for name in sorted(present, key=lambda name: "D" in letters[name]):  # those that know H alone first
+        cause = "is it transposed?" if len(letters[name]) == 2 else ""
+        check_shape(where, name, present[name], symbols[name], shapes[name], cause)
 
 
 def _check_masks(where, cell, x, masks, sizes):
@@ -137,7 +160,4 @@ def _check_like(where, name, array, x):
     _check_array(where, name, array)
     if array.dtype != x.dtype:
         raise DtypeError(must_be(where, name, f"{x.dtype} like x", array.dtype, "convert one of them with astype"))
-    if type(array) is np.ndarray is type(x):
-        return
-    if xp_of(array) is not xp_of(x) or device_of(array) != device_of(x):
-        raise InputError(must_be(where, name, f"on {device_of(x)} like x", f"on {device_of(array)}"))
+    check_device(where, name, array, x)

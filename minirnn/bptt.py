@@ -27,7 +27,7 @@ import numpy as np
 from minirnn import fused
 from minirnn.array import xp_of
 from minirnn.border import check_cotangents, check_positive, check_sequence
-from minirnn.cells.operands import NO_MASKS, Masks, Weights
+from minirnn.cells.operands import NO_MASKS, Masks
 from minirnn.errors import InputError, must_be
 
 FORMS = ("explicit", "fused")
@@ -45,7 +45,7 @@ class Run:
 
     cell: Any
     x: Any
-    weights: Weights
+    weights: Any  # the cell's own Weights
     masks: Masks
     active: Any  # (T, B, 1) bool, False where padded; None without lengths
     lengths: Any  # (B,) numpy integers or None
@@ -64,7 +64,7 @@ class Gradients(NamedTuple):
 
     x: Any  # (T, B, D)
     state0: tuple  # each (B, H)
-    weights: Weights
+    weights: Any  # the cell's own Weights
     flow: dict | None
 
 
@@ -153,7 +153,7 @@ def explicit_backward(run, dy, dfinal, clip_step=None, record_flow=False):
     xp, T, B = xp_of(run.x), len(run.x), run.x.shape[1]
     dtype = run.states[0].dtype
     dx = xp.zeros(run.x.shape, dtype)
-    dweights = Weights(*(None if w is None else xp.zeros(w.shape, dtype) for w in run.weights))
+    dweights = type(run.weights)(*(None if w is None else xp.zeros(w.shape, dtype) for w in run.weights))
     flow = {name: xp.zeros((T + 1, B), dtype) for name in run.cell.states} if record_flow else None
     dstate = dfinal
     for t in range(T) if run.reverse else reversed(range(T)):
@@ -189,7 +189,7 @@ def clip_rows(e, limit):
     with np.errstate(over="ignore"):
         norm = xp.sqrt(sum((d * d).sum(axis=-1, keepdims=True) for d in e))  # (B, 1)
     if not xp.isfinite(norm).all():  # squares too large for the type, of a row that may be finite
-        top = xp.maximum(sum(abs(d).max(axis=-1, keepdims=True) for d in e), xp.finfo(norm.dtype).tiny)
+        top = xp.maximum(sum(abs(d).max(axis=-1, keepdims=True) for d in e), np.finfo(norm.dtype).tiny)
         with np.errstate(invalid="ignore"):
             scaled = top * xp.sqrt(sum(((d / top) ** 2).sum(axis=-1, keepdims=True) for d in e))
         norm = xp.where(xp.isfinite(norm), norm, xp.where(xp.isfinite(scaled), scaled, limit))
@@ -214,7 +214,7 @@ def truncated(cell, x, state0, weights, window, loss_grad, masks=NO_MASKS, form=
     Raises InputError for a window that is not a positive integer; the last window may be shorter.
     """
     check_positive("bptt.truncated", "window", window, whole=True)
-    current = weights if not isinstance(weights, Weights) and callable(weights) else lambda: weights
+    current = weights if callable(weights) else lambda: weights
     masks = Masks(*masks)
     for start in range(0, len(x), window):
         chunk = slice(start, start + window)
@@ -301,7 +301,7 @@ def _backward_in_segments(run, dy, dfinal, clip_step, record_flow):
         dx[steps, here] = got.x
         for d, arrived in zip(dstate, got.state0):
             d[here] = arrived
-        total = got.weights if total is None else Weights(
+        total = got.weights if total is None else type(total)(
             *(None if a is None else a + b for a, b in zip(total, got.weights)))
         if record_flow:
             for norms, found in zip(flow.values(), got.flow.values()):

@@ -4,6 +4,7 @@ The command line prints these without a traceback; anything else is a defect of 
 """
 
 import contextlib
+import difflib
 import functools
 import numbers
 import sys
@@ -37,6 +38,12 @@ def say(text, end="\n"):
 def must_be(where, name, what, got, cause=""):
     """The house's message: ``where: name must be what, got got; cause``."""
     return f"{where}: {name} must be {what}, got {got}" + (f"; {cause}" if cause else "")
+
+
+def near(name, known):
+    """A hint for a name that is not known: near("lstn", ["lstm", "gru"]) is "did you mean lstm?", or "" """
+    found = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=1, cutoff=0.6)
+    return f"did you mean {found[0]}?" if found else ""
 
 
 def in_our_words(function):

@@ -8,18 +8,14 @@ import numpy as np
 
 from minirnn import kernels
 from minirnn.array import xp_of
-from minirnn.cells.operands import Masks, Weights
+from minirnn.cells.operands import Masks
 
 
 def obstacle(cell, x):
     """Why the kernels cannot run this cell on this array, or None when they can."""
     if xp_of(x) is not np:
         return "the kernels run on the CPU"
-    if kernels.supports(cell.name, **vars(cell)):
-        return None
-    if cell.name == "lstm":
-        return "the LSTM kernel has a forget gate"
-    return f"there is no kernel for the cell {cell.name}"
+    return None if kernels.supports(cell.kernel, **vars(cell)) else f"there is no kernel for {cell}"
 
 
 def forward(cell, x, state0, weights, masks, lengths, active, reverse):
@@ -40,7 +36,7 @@ def backward(run, dy, dfinal):
     if run.reverse:
         dx = turned(dx, run.lengths)
     n = len(run.cell.states)
-    return dx, tuple(rest[:n]), Weights(*rest[n:])
+    return dx, tuple(rest[:n]), type(run.weights)(*rest[n:])
 
 
 def turned(array, lengths):
@@ -61,9 +57,9 @@ def _turned_states(states, lengths):
 
 def _options(cell, masks):
     """The keyword arguments by which a kernel tells the forms of its cell apart."""
-    forms = {"rnn": ("nonlinearity",), "lstm": ("activation",), "gru": ("reset_after", "convention")}.get(cell.name, ())
-    return {name: getattr(cell, name) for name in forms} | {name: getattr(masks, name) for name in cell.masks}
+    forms = {name: getattr(cell, name) for name in cell.kernel_options}
+    return forms | {name: getattr(masks, name) for name in cell.masks}
 
 
 def _kernel(cell, direction):
-    return getattr(kernels, f"{cell.name}_{direction}")
+    return getattr(kernels, f"{cell.kernel}_{direction}")

@@ -24,6 +24,7 @@ A line has each side's median and [quartiles] over rounds, how many times minirn
 share of the machine's peak, a large matrix product measured in the same run. Exit status 1 when two sides' gradients
 differ: then nothing is compared. In the workloads with dropout minirnn draws and applies a mask at every step; rivals
 do the same work without dropout, and so does minirnn on the side called no-masks.
+The side called bare-loop does what nn.unroll does without it.
 
 examples:
   minirnn bench
@@ -34,6 +35,7 @@ RIVALS = {"torch": "PyTorch", "jax": "JAX"}  # package -> its name
 SOURCES = {
     "minirnn": "minirnn.bench.ours:make",
     "no-masks": "minirnn.bench.ours:make_without_dropout",
+    "bare-loop": "minirnn.bench.ours:make_bare_loop",
     "kernels": "minirnn.bench.ours:make_kernels",
     "peak": "minirnn.bench.ours:make",
     "torch": "minirnn.bench.with_torch:make",
@@ -140,8 +142,9 @@ def measure(chosen, rivals, options):
 
         for workload in chosen:
             kernels = ["kernels"] if options.kernels and workload.kind in GATES else []
-            plain = ["no-masks"] if workload.dropout else []
-            sides = ["minirnn", *plain, *kernels, *(r for r in rivals if r != "jax" or workload.kind != "tape")]
+            plain = ["no-masks"] if workload.dropout else ["bare-loop"] if workload.kind == "unroll" else []
+            able = [r for r in rivals if workload.kind != "unroll" and (r != "jax" or workload.kind != "tape")]
+            sides = ["minirnn", *plain, *kernels, *able]
             present = [worker(side) for side in sides]
             differ = disagreement(present, workload) if len(present) > 1 else None
             if differ is not None and not differ < workload.tolerance:

@@ -15,14 +15,15 @@ from minirnn.bench.workloads import (
     layer_data,
     softmax_data,
     tape_data,
+    unroll_data,
 )
-from minirnn.models.word_lm import LanguageModel
+from minirnn.models.language_model import LanguageModel
 
 
 def make(w):
     """The workload as a user writes it: modules under the tape."""
     makers = {"lm": language_model, "softmax-xent": cross_entropy, "embedding-gradient": embedding, "tape": additions,
-              "product": product}
+              "unroll": unrolled, "product": product}
     step, results = makers.get(w.kind, layer)(w)
     return step, comparable(w) if w.dropout else results
 
@@ -126,6 +127,34 @@ def additions(w):
         y.backward(one)
 
     return step, lambda: gradients([x, b])
+
+
+def unrolled(w, bare=False):
+    """A small step over a sequence, by ``nn.unroll``, or ``bare`` by a loop that calls it: what unroll costs."""
+    x, weight, h0, dy = unroll_data(w)
+    x, weight, h0 = (Tensor(a, requires_grad=True) for a in (x, weight, h0))
+
+    def once(x_t, h, streams):
+        h = ops.tanh(ops.linear(ops.concatenate([x_t, h], axis=-1), weight))
+        return h, h
+
+    def loop():
+        h, y = h0, [None] * len(x)
+        for t in range(len(x)):
+            y[t], h = once(x[t], h, None)
+        return ops.stack(y)
+
+    def step():
+        for tensor in (x, weight, h0):
+            tensor.grad = None
+        (loop() if bare else nn.unroll(once, x, h0)[0]).backward(dy)
+
+    return step, lambda: gradients([x, weight, h0])
+
+
+def make_bare_loop(w):
+    """The workload of unroll without it."""
+    return unrolled(w, bare=True)
 
 
 def product(w):

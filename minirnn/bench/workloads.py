@@ -17,6 +17,7 @@ LAYERS = (  # B, T, D, H
 DROPOUT = 0.25  # rate of the workloads with recurrent dropout: of the update (ours), fresh masks at every step
 GRID = [(B, T, H, H) for B in (1, 8, 32, 128) for H in (32, 64, 128, 256, 512, 1024) for T in (10, 100)]
 CHAIN = 200  # additions in the workload of the tape
+OVERHEAD = ("tape", "unroll")  # what is measured is the cost of recording, not that of the arithmetic
 
 # Gradients of two libraries, relative to the largest entry of each array: sums over up to 12800 rows.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
@@ -29,7 +30,7 @@ class Workload:
     """One piece of work: ``kind`` says what is computed, ``sizes`` how large, ``dropout`` the recurrent dropout's rate.
 
     kind: a cell ("lstm", "gru", "rnn"; sizes B T D H), "lm" (V E H B T, optimizer), "softmax-xent" (N V),
-    "embedding-gradient" (N V D), "tape" (size, operations), "product" (N, a square matrix product).
+    "embedding-gradient" (N V D), "tape" (size, operations), "unroll" (B T D H), "product" (N, a square matrix product).
 
     Recurrent dropout is minirnn's alone: a rival does the same work without it, and the gradients that are compared are
     those without it.
@@ -44,7 +45,7 @@ class Workload:
     @property
     def clock(self):
         """Overhead is always processor time; None where the one who asks chooses."""
-        return "process" if self.kind == "tape" else None
+        return "process" if self.kind in OVERHEAD else None
 
     @property
     def unit(self):
@@ -73,7 +74,7 @@ class Workload:
 
 
 def layer_flops(cell, B, T, D, H):
-    """2 for a multiply-add, 3 products (forward, input gradient, weight gradient) for each of the two weights."""
+    """2 for a multiply-add, 3 products (forward, input and weight gradient) for each of two weights. speed (G1)"""
     return 3 * 2 * B * T * GATES[cell] * H * (D + H)
 
 
@@ -96,6 +97,7 @@ def catalogue(dtype="float32", grid=False):
         Workload("softmax-xent", "softmax-xent", {"N": 1120, "V": 10_000}, dtype),
         Workload("embedding-gradient", "embedding-gradient", {"N": 1120, "V": 10_000, "D": 256}, dtype),
         Workload("tape-overhead", "tape", {"size": 10, "operations": CHAIN}, dtype),
+        Workload("unroll-overhead", "unroll", {"B": 4, "T": 100, "D": 8, "H": 8}, dtype),
     ]
     return {w.name: w for w in [layer(c, *s, dtype) for c in GATES for s in sizes] + others}
 
@@ -138,6 +140,13 @@ def tape_data(w):
     """Two arrays (size,)."""
     draw = _draw(w)
     return draw(w.sizes["size"]), draw(w.sizes["size"])
+
+
+def unroll_data(w):
+    """x (T, B, D), weight (H, D + H), h0 (B, H), dy (T, B, H)."""
+    B, T, D, H = (w.sizes[letter] for letter in "BTDH")
+    draw = _draw(w)
+    return draw(T, B, D), draw(H, D + H, scale=H**-0.5), draw(B, H), draw(T, B, H)
 
 
 def _draw(w):

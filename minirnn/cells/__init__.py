@@ -1,18 +1,63 @@
 """Recurrent cells on plain arrays: step and hand-derived step_backward.
 
-A cell is a small frozen object with ``name``, ``gates`` (as stacked in its weights), ``states``, ``masks`` (the fields
-of Masks it takes) and two functions::
+A cell is a small frozen object that owns its parameters: ``Weights``, a NamedTuple of arrays; ``shapes(D, H)``,
+``hidden(weights)`` and ``initial(rng, D, H)``. It has ``name``, ``gates`` (as stacked in its weights), ``states``,
+``masks`` (the fields of Masks it takes) and two functions::
 
     state, saved = cell.step(x, state, weights, masks)
     dx, dstate_prev, dweights = cell.step_backward(dstate, saved, weights)
 
-Cells know neither the tape nor sequences; ``minirnn.bptt`` runs them over time.
+Cells know neither the tape nor sequences; ``minirnn.bptt`` runs them over time. ``CELLS`` names them all.
 """
+
+import difflib
 
 from minirnn.cells.gru import GRU
 from minirnn.cells.lstm import LSTM
 from minirnn.cells.operands import Masks, Weights
 from minirnn.cells.order import reordered
+from minirnn.cells.peephole import PeepholeLSTM
 from minirnn.cells.rnn import RNN
+from minirnn.errors import InputError, must_be
 
-__all__ = ["GRU", "LSTM", "RNN", "Masks", "Weights", "reordered"]
+__all__ = ["CELLS", "GRU", "LSTM", "RNN", "Masks", "PeepholeLSTM", "Weights", "find", "near", "reordered"]
+
+CELLS = {
+    "rnn": RNN(),
+    "rnn-relu": RNN("relu"),
+    "rnn-identity": RNN("identity"),
+    "lstm": LSTM(),
+    "lstm-relu": LSTM(activation="relu"),
+    "lstm-version-0": LSTM(forget_gate=False),
+    "lstm-peephole": PeepholeLSTM(),
+    "gru": GRU(),
+    "gru-slides": GRU(convention="slides"),
+    "gru-reset-after": GRU(reset_after=True),
+}
+ALIASES = {"rnn-tanh": "rnn", "lstm-v0": "lstm-version-0", "peephole": "lstm-peephole",
+           "gru-thesis": "gru", "gru-after": "gru-reset-after"}
+
+
+def find(name):
+    """(name, cell) of CELLS by name or alias, blanks and underscores as hyphens: "LSTM v0" is "lstm-version-0"."""
+    known = _plain(name)
+    known = ALIASES.get(known, known)
+    return (known, CELLS[known]) if known in CELLS else (None, None)
+
+
+def named(where, name, what="cell"):
+    """``find``, or InputError with the names that look like this one."""
+    known, cell = find(name)
+    if cell is None:
+        cause = f"did you mean {' or '.join(near(name))}?" if near(name) else ""
+        raise InputError(must_be(where, what, f"one of {', '.join(CELLS)}", repr(name), cause))
+    return known, cell
+
+
+def near(name):
+    """Names and aliases of CELLS that look like ``name``."""
+    return difflib.get_close_matches(_plain(name), [*CELLS, *ALIASES], n=3, cutoff=0.5)
+
+
+def _plain(name):
+    return str(name).strip().lower().replace(" ", "-").replace("_", "-")

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 from minirnn.array import xp_of
 from minirnn.cells.activations import sigmoid, sigmoid_slope, tanh, tanh_slope
 from minirnn.cells.operands import NO_MASKS, Masks, Weights, masked, split, stack, zoneout, zoneout_backward
+from minirnn.cells.stacked import Settings, Stacked, Words
 from minirnn.errors import InputError, must_be
 
 
@@ -23,7 +24,7 @@ class Saved(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GRU:
+class GRU(Stacked):
     """h_t mixes h_{t-1} and a candidate n by the update gate z; gates stacked r z n. thesis (2.2.7)-(2.2.9)
 
     ==================  =======================  ==========================================
@@ -46,6 +47,14 @@ class GRU:
     gates: ClassVar[tuple] = ("r", "z", "n")
     states: ClassVar[tuple] = ("h",)
     masks: ClassVar[tuple] = ("gal", "moon", "ours", "zoneout_h")
+    kernel: ClassVar[str] = "gru"
+    kernel_options: ClassVar[tuple] = ("reset_after", "convention")
+    watched: ClassVar[dict] = {"r": ("r", "sigmoid"), "z": ("z", "sigmoid"), "n": ("n", "tanh")}
+    words: ClassVar[Words] = Words(
+        gates="r, z = σ(a), thesis (2.2.7), and n = tanh(a), thesis (2.2.8)",
+        road="the part that was kept passes from h_t to h_{t−1} without a matrix, from thesis (2.2.9)",
+        contents={"h": "memory and output in one, thesis (2.2.9)"},
+    )
 
     def __post_init__(self):
         if self.convention is None:
@@ -55,6 +64,13 @@ class GRU:
         if self.reset_after and self.convention == "thesis":
             cause = "PyTorch's form keeps the old state where z is 1"
             raise InputError(must_be("GRU", "convention", "'slides' when reset_after=True", "'thesis'", cause))
+
+    @property
+    def settings(self):
+        """The bias of the update gate, of the sign that keeps the old state."""
+        sign = -1.0 if self.convention == "thesis" else 1.0
+        choices = tuple((f"b_z = {b:g}", 1.0, {"z": b}) for b in (0.0, sign, 2 * sign, 3 * sign, 5 * sign))
+        return Settings("initial bias b_z", choices)
 
     def step(self, x, state, weights, masks=NO_MASKS):
         """One step: x (B, D), (h_prev (B, H),), weights with K = 3 -> (h (B, H),), saved."""

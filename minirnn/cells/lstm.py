@@ -15,6 +15,7 @@ from minirnn.cells.operands import (
     zoneout,
     zoneout_backward,
 )
+from minirnn.cells.stacked import Settings, Stacked, Words
 from minirnn.errors import InputError, must_be
 
 
@@ -33,7 +34,7 @@ class Saved(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LSTM:
+class LSTM(Stacked):
     """c_t = f c_{t-1} + i g,  h_t = o phi(c_t), gates stacked i f g o. thesis (2.2.4)-(2.2.6), again (3.3.5)-(3.3.7)
 
     With zoneout, c_t and h_t are the shares d of c_{t-1} and h_{t-1} and 1 - d of these; phi acts on the new memory,
@@ -50,6 +51,9 @@ class LSTM:
     name: ClassVar[str] = "lstm"
     states: ClassVar[tuple] = ("h", "c")
     masks: ClassVar[tuple] = Masks._fields
+    open_gates: ClassVar[tuple] = ("f",)
+    kernel: ClassVar[str] = "lstm"
+    kernel_options: ClassVar[tuple] = ("activation",)
 
     def __post_init__(self):
         if self.activation not in ("tanh", "relu"):
@@ -58,6 +62,36 @@ class LSTM:
     @property
     def gates(self):
         return ("i", "f", "g", "o") if self.forget_gate else ("i", "g", "o")
+
+    @property
+    def watched(self):
+        """{what is looked at: (its field of Saved, its activation)}."""
+        kinds = {gate: (gate, self.activation if gate == "g" else "sigmoid") for gate in self.gates}
+        return {**kinds, "phi(c)": ("phi_c", self.activation)}
+
+    @property
+    def settings(self):
+        """The bias that keeps the memory: of the forget gate, or without one those that shut what enters and leaves."""
+        if self.forget_gate:
+            choices = tuple((f"b_f = {b:g}", 1.0, {"f": b}) for b in (0.0, 1.0, 2.0, 3.0, 5.0))
+            return Settings("initial bias b_f", choices)
+        choices = tuple((f"a = {a:g}", 1.0, {"i": -a, "o": -a}) for a in (0.0, 1.0, 2.0, 3.0))
+        return Settings("initial biases b_i = b_o = -a", choices)
+
+    @property
+    def words(self):
+        """The cell in words."""
+        passes = "each step back multiplies by f_t alone, from thesis (2.2.5)"
+        gates = "i, f, o = σ(a) and g = φ(a), thesis (2.2.4)"
+        if not self.forget_gate:
+            passes = "nothing multiplies it on the way back, for there is no forget gate"
+            gates = "i, o = σ(a) and g = φ(a), version 0 of thesis (2.2.4)"
+        return Words(
+            gates=gates,
+            road=f"c has a road of its own, where {passes}; ∂L/∂c_t counts what step t+1 hands back, h_t held fixed",
+            contents={"c": "the memory, thesis (2.2.5)",
+                      "h": "what the output gate shows of the memory, thesis (2.2.6)"},
+        )
 
     def step(self, x, state, weights, masks=NO_MASKS):
         """One step: x (B, D), (h_prev, c_prev) each (B, H), weights with K = 4 (3) -> (h, c), saved."""

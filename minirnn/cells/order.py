@@ -8,8 +8,11 @@ from minirnn.errors import InputError, must_be
 def reordered(weights, given, wanted):
     """Weights whose stacked gates stand in another order: one letter for each gate, ``reordered(w, "giof", "ifgo")``.
 
-    Raises InputError when the two orders are not made of the same letters, or their number does not divide the rows.
+    Raises InputError for weights of another kind, and when the two orders are not made of the same letters or their
+    number does not divide the rows.
     """
+    if not isinstance(weights, Weights):
+        raise InputError(must_be("reordered", "weights", "cells.Weights, all gates in each", type(weights).__name__))
     if sorted(given) != sorted(wanted) or len(set(given)) != len(given):
         raise InputError(must_be("reordered", "wanted", f"the letters of {given!r} in another order", repr(wanted)))
     rows = weights.weight_ih.shape[0]

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from minirnn.cells.activations import ACTIVATIONS
 from minirnn.cells.operands import NO_MASKS, affine, affine_backward, masked
+from minirnn.cells.stacked import Settings, Stacked, Words
 from minirnn.errors import InputError, must_be
 
 
@@ -18,7 +19,7 @@ class Saved(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RNN:
+class RNN(Stacked):
     """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), with f tanh, relu or identity. thesis (2.2.2)
 
     The only dropout mask it knows is ``gal``, thesis (3.3.4); it has no memory cell for ``moon`` or ``ours`` to mask.
@@ -31,11 +32,27 @@ class RNN:
     gates: ClassVar[tuple] = ("h",)
     states: ClassVar[tuple] = ("h",)
     masks: ClassVar[tuple] = ("gal",)
+    instead: ClassVar[dict] = {"ours": "gal"}  # it has no update: thesis (3.3.4)
+    kernel: ClassVar[str] = "rnn"
+    kernel_options: ClassVar[tuple] = ("nonlinearity",)
+    settings: ClassVar[Settings] = Settings(
+        "gain of W_hh", tuple((f"gain {g:g}", g, {}) for g in (0.7, 1.0, 1.5, 2.0, 3.0)))
+    words: ClassVar[Words] = Words(
+        gates="h_t = f(a_t), thesis (2.2.2)",
+        road="each step back multiplies it by diag(f′)W_{hh}, from thesis (2.2.2)",
+        contents={"h": "the hidden state, thesis (2.2.2)"},
+        masks={"gal": "it multiplies the state that enters the recurrence, thesis (3.3.4)"},
+    )
 
     def __post_init__(self):
         if self.nonlinearity not in ACTIVATIONS:
             known = f"one of {', '.join(ACTIVATIONS)}"
             raise InputError(must_be("RNN", "nonlinearity", known, repr(self.nonlinearity)))
+
+    @property
+    def watched(self):
+        """{what is looked at: (its field of Saved, its activation)}."""
+        return {"h": ("h", self.nonlinearity)}
 
     def step(self, x, state, weights, masks=NO_MASKS):
         """One step: x (B, D), (h_prev (B, H),), weights with K = 1 -> (h (B, H),), saved."""

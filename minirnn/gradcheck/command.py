@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
+from minirnn.cells import CELLS
 from minirnn.errors import InputError, must_be, say
 from minirnn.gradcheck import report
 from minirnn.gradcheck.user_code import check_file, is_user_code
@@ -39,8 +40,8 @@ class Options:
     as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
     shapes: Annotated[tuple[str, ...], arg(metavar="SHAPE...", help="your code: shapes of forward's arguments")] = ()
     cell: Annotated[
-        Literal["rnn", "lstm", "gru", "gru-slides", "gru-after"] | None,
-        arg(help="your code is this recurrent cell over a sequence: a wrong gate is named"),
+        str | None,
+        arg(help=f"your code is this recurrent cell over a sequence: a wrong gate is named. {', '.join(CELLS)}"),
     ] = None
     saved: Annotated[
         bool, arg(help="your code: forward returns (y, saved), backward takes (dy, saved) instead of (dy, *args)")

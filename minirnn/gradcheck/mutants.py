@@ -1,7 +1,7 @@
 """Planted bugs at work: the edited source of a ``step_backward``, or of the loop over time, compiled and run.
 
 A gradient that comes out wrong is compared with every mutant's (``signatures``), and the same mutants measure how
-good the checker is: each must be found, and named. The ``catalogue`` lists them.
+good the checker is: each must be found, and named. The ``bugs`` lists them.
 """
 
 import inspect
@@ -11,18 +11,9 @@ from functools import cache
 from types import FunctionType
 
 from minirnn import bptt
-from minirnn.cells import gru, lstm, operands, rnn
-from minirnn.gradcheck.catalogue import CATALOGUE
+from minirnn.cells import operands
+from minirnn.gradcheck.bugs import BUGS
 from minirnn.gradcheck.recurrent import named
-
-# where an edit is made -> the function whose source it edits
-PLACES = {
-    "time": bptt.explicit_backward,
-    "affine": operands.affine_backward,
-    "rnn": rnn.RNN.step_backward,
-    "lstm": lstm.LSTM.step_backward,
-    "gru": gru.GRU.step_backward,
-}
 
 
 def gradients(mutant, problem):
@@ -36,10 +27,10 @@ def gradients(mutant, problem):
 @cache
 def _planted(mutant, cell):
     """The cell and the loop over time with the bug in one of them."""
-    edited = _edited(PLACES[mutant.place], mutant.edits)
-    if mutant.place == "time":
+    edited = _edited(mutant.function, mutant.edits)
+    if mutant.function is bptt.explicit_backward:
         return cell, edited
-    if mutant.place == "affine":  # the same step, with another affine_backward among its globals
+    if mutant.function is operands.affine_backward:  # the same step, with another affine_backward among its globals
         step = type(cell).step_backward
         edited = FunctionType(step.__code__, {**step.__globals__, "affine_backward": edited}, step.__name__)
     kind = type(cell)
@@ -65,4 +56,4 @@ def _with_cell(run, cell):
 
 def mutants_of(cell):
     """The planted bugs this cell's backward pass can have."""
-    return [mutant for mutant in CATALOGUE if mutant.applies(cell)]
+    return [mutant for mutant in BUGS if mutant.applies(cell)]

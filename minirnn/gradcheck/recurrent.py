@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minirnn import bptt
-from minirnn.cells import Masks, Weights
+from minirnn.cells import Masks
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Problem:
     cell: Any
     x: Any
     state0: tuple
-    weights: Weights
+    weights: Any
     dy: Any
     dfinal: tuple
     masks: Masks = Masks()
@@ -31,7 +31,7 @@ class Problem:
 
     def at(self, arrays):
         """The same question at other arrays, given by name."""
-        weights = Weights(*(arrays.get(name) for name in Weights._fields))
+        weights = self.cell.Weights(*(arrays.get(name) for name in self.cell.Weights._fields))
         state0 = tuple(arrays[f"{name}0"] for name in self.cell.states)
         return replace(self, x=arrays["x"], state0=state0, weights=weights)
 
@@ -46,16 +46,19 @@ class Problem:
 
     def in_words(self, name, index):
         """An entry's parameter, index, gate and time step: "weight_hh[5, 1] (gate g, unit 1, from unit 1)"."""
-        H = self.weights.weight_hh.shape[1]
+        H = self.cell.hidden(self.weights)
         where = f"{name}[{', '.join(map(str, index))}]"
         if name == "x":
             t, b, d = index
             return f"{where} (time step t = {t}, row {b}, input {d})"
         if name.endswith("0"):
             return f"{where} (initial {name[:-1]}, row {index[0]}, unit {index[1]})"
-        gate, unit = self.cell.gates[index[0] // H], index[0] % H
-        source = {"weight_ih": "from input", "weight_hh": "from unit"}.get(name)
-        return f"{where} (gate {gate}, unit {unit}" + (f", {source} {index[1]})" if source else ")")
+        gates = self.cell.stacked(name)
+        if not gates:
+            return where
+        gate, unit = gates[index[0] // H], index[0] % H
+        source = {"D": "input", "H": "unit"}.get(self.cell.shapes("D", "H")[name][-1]) if len(index) == 2 else None
+        return f"{where} (gate {gate}, unit {unit}" + (f", from {source} {index[1]})" if source else ")")
 
 
 def random_problem(cell, seed=0, *, T=4, B=3, D=5, H=2, masked=False, padded=False, dtype=np.float64, bias=True):
@@ -67,8 +70,8 @@ def random_problem(cell, seed=0, *, T=4, B=3, D=5, H=2, masked=False, padded=Fal
     """
     rng = np.random.default_rng(seed)
     draw = lambda *shape: (rng.uniform(0.2, 1.2, shape) * rng.choice([-1, 1], shape)).astype(dtype)
-    K, n = len(cell.gates), range(len(cell.states))
-    weights = Weights(draw(K * H, D), draw(K * H, H), *((draw(K * H), draw(K * H)) if bias else ()))
+    n, optional = range(len(cell.states)), () if bias else cell.Weights._field_defaults
+    weights = cell.Weights(**{name: draw(*s) for name, s in cell.shapes(D, H).items() if name not in optional})
     names = cell.masks if masked is True else masked or ()
     values = {name: (0.25, 0.75) if name.startswith("zoneout") else (0.5, 2.0) for name in names}
     masks = {name: rng.choice(pair, (T, B, H)).astype(dtype) for name, pair in values.items()}

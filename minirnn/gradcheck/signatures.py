@@ -102,11 +102,12 @@ def nearest(problem, claimed, truth):
 
 def _blocks(problem, claimed, truth):
     """("weight_hh gate f", claimed block, true block), one for each gate of a weight and one for any other array."""
-    H, gates = problem.weights.weight_hh.shape[1], problem.cell.gates
+    H = problem.cell.hidden(problem.weights)
     for name, true in truth.items():
         if name not in claimed:
             continue
-        if len(gates) == 1 or name == "x" or name.endswith("0"):
+        gates = () if name == "x" or name.endswith("0") else problem.cell.stacked(name)
+        if len(gates) < 2:
             yield name, claimed[name], true
         else:
             for k, gate in enumerate(gates):
@@ -129,9 +130,9 @@ def _by_array(problem, blocks):
     for block in blocks:
         name, _, gate = block.partition(" gate ")
         gates.setdefault(name, []).append(gate)
-    every = len(problem.cell.gates)
-    few = lambda g: f" (gate{'s' if len(g) > 1 else ''} {', '.join(g)})" if len(g) < every and g[0] else ""
-    return ", ".join(name + few(g) for name, g in gates.items())
+    few = lambda name, g: len(g) < len(problem.cell.stacked(name)) and g[0]
+    some = lambda g: f" (gate{'s' if len(g) > 1 else ''} {', '.join(g)})"
+    return ", ".join(name + (some(g) if few(name, g) else "") for name, g in gates.items())
 
 
 def _in_time(problem, claim, same):

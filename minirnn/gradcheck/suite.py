@@ -4,6 +4,7 @@ A case turns into a ``Row`` of parts. To add one, add a line to the table of its
 operation, cell, layer, loss or model has none.
 """
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,17 +12,18 @@ from functools import partial
 
 import numpy as np
 
-from minirnn import nn
+from minirnn import fused, nn
 from minirnn.array import stream
-from minirnn.cells import GRU, LSTM, RNN
+from minirnn.cells import CELLS, GRU, LSTM
 from minirnn.gradcheck import recurrent, suite_ops
 from minirnn.gradcheck.cells import check_cell, largest_difference
 from minirnn.gradcheck.findings import Finding
 from minirnn.gradcheck.tape import check
 from minirnn.gradcheck.verdict import Verdict, severest
-from minirnn.models.sequence_classifier import SequenceClassifier, TextClassifier
+from minirnn.models.language_model import LanguageModel
+from minirnn.models.sentiment import TextClassifier
 from minirnn.models.tagger import Tagger
-from minirnn.models.word_lm import LanguageModel
+from minirnn.models.temporal_order import SequenceClassifier
 
 COMPOSED_TOLERANCE = 1e-12
 FUSED_TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
@@ -109,7 +111,7 @@ def check_forms(cell, **options):
     explicit = recurrent.gradients(problem)
     yield measured("explicit", check_cell(problem))
     yield compared("composed", recurrent.composed_gradients(problem), explicit, COMPOSED_TOLERANCE)
-    if getattr(cell, "forget_gate", True):
+    if fused.obstacle(cell, problem.x) is None:
         for dtype, label in ((np.float64, "fused"), (np.float32, "fused float32")):
             here = recurrent.random_problem(cell, padded=True, **{**options, "dtype": dtype})
             explicit = recurrent.gradients(here)
@@ -151,18 +153,12 @@ WIDE = {"dtype": np.float64, "rng": 0}
 LENGTHS = np.array([2, 4, 1])
 TOKENS = np.array([[0, 2, 1], [3, 3, 0], [1, 4, 2]])
 
-CELLS = {
-    **{f"RNN {f}": partial(check_forms, RNN(f), masked=True) for f in ("tanh", "identity", "relu")},
-    "LSTM": partial(check_forms, LSTM()),
-    "LSTM masked": partial(check_forms, LSTM(), masked=True),
-    "LSTM without bias": partial(check_forms, LSTM(), bias=False),
-    "LSTM relu": partial(check_forms, LSTM(activation="relu"), masked=True),
-    "LSTM version 0": partial(check_forms, LSTM(forget_gate=False), masked=True),
-    "LSTM zoneout": partial(check_forms, LSTM(), masked=("zoneout_c", "zoneout_h")),
-    "GRU thesis": partial(check_forms, GRU(), masked=True),
-    "GRU slides": partial(check_forms, GRU(convention="slides"), masked=True),
-    "GRU reset_after": partial(check_forms, GRU(reset_after=True), masked=True),
-    "GRU zoneout": partial(check_forms, GRU(), masked=("zoneout_h",)),
+FORMS = {
+    **{name: partial(check_forms, cell, masked=True) for name, cell in CELLS.items()},
+    "lstm unmasked": partial(check_forms, LSTM()),
+    "lstm without bias": partial(check_forms, LSTM(), bias=False),
+    "lstm zoneout": partial(check_forms, LSTM(), masked=("zoneout_c", "zoneout_h")),
+    "gru zoneout": partial(check_forms, GRU(), masked=("zoneout_h",)),
 }
 LAYERS = {
     "Linear": partial(check_tape, lambda: nn.Linear(5, 2, **WIDE), [_random(3, 5)]),
@@ -177,6 +173,8 @@ LAYERS = {
     "GRUCell": partial(check_tape, lambda: nn.GRUCell(5, 2, **WIDE), [_random(3, 5)]),
     "RNN": partial(check_tape, lambda: nn.RNN(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
     "LSTM": partial(check_tape, lambda: nn.LSTM(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
+    "PeepholeLSTM": partial(check_tape, lambda: nn.PeepholeLSTM(5, 2, **WIDE), [_random(4, 3, 5)],
+                            lengths=lambda: LENGTHS),
     "GRU": partial(check_tape, lambda: nn.GRU(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
     "LSTM with zoneout": partial(
         check_tape, lambda: nn.LSTM(5, 2, zoneout=(0.5, 0.25), **WIDE), [_random(2, 3, 5)], rng=_same_draws
@@ -221,7 +219,7 @@ def cases():
     """Every case, in the order of the table."""
     for name, (function, *arrays) in suite_ops.CASES.items():
         yield Case("op", name, partial(check_op, function, *arrays))
-    for kind, table in (("cell", CELLS), ("layer", LAYERS), ("loss", LOSSES), ("model", MODELS)):
+    for kind, table in (("cell", FORMS), ("layer", LAYERS), ("loss", LOSSES), ("model", MODELS)):
         for name, parts in table.items():
             yield Case(kind, name, parts)
 
@@ -237,7 +235,7 @@ def named(name):
     every = [case for case in cases() if case.kind in kinds]
     for some in ([case for case in every if case.kind == "cell"], every):
         exact = [case for case in some if case.name.lower() == wanted]
-        begun = [case for case in some if case.name.lower().split()[0].rstrip(",") == wanted]
+        begun = [case for case in some if re.split("[ ,-]", case.name.lower())[0] == wanted]
         if exact and all(case.kind != "op" for case in exact):
             return exact
         if exact or begun:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minirnn.cells import GRU, LSTM, RNN
+from minirnn import cells
 from minirnn.errors import InputError, must_be
 from minirnn.gradcheck import recurrent, signatures
 from minirnn.gradcheck.cells import check_cell, kept
@@ -17,7 +17,6 @@ from minirnn.gradcheck.check import check_vjp
 from minirnn.gradcheck.measurement import Measurement, argument_names, numbers_of, tupled
 from minirnn.gradcheck.verdict import Verdict
 
-CELLS = {"rnn": RNN(), "lstm": LSTM(), "gru": GRU(), "gru-slides": GRU(convention="slides"), "gru-after": GRU(True)}
 SAME_FORWARD = 1e-6
 
 
@@ -62,9 +61,8 @@ def check_file(target, *, shapes=(), cell=None, saved=False, dtype="float64", se
 
 
 def _check_as_cell(name, f, vjp, cell, dtype, seed, constants):
-    if cell not in CELLS:
-        raise InputError(must_be("gradcheck", "--cell", f"one of {', '.join(CELLS)}", repr(cell)))
-    problem = recurrent.random_problem(CELLS[cell], seed, dtype=dtype)
+    cell, kind = cells.named("gradcheck", cell, "--cell")
+    problem = recurrent.random_problem(kind, seed, dtype=dtype)
     arrays = problem.arrays
     given = tupled(_flat(f(*(a.copy() for a in arrays.values()))))
     ours, yours = recurrent.outputs(problem), [numbers_of(y, f"result {k}", name) for k, y in enumerate(given)]
@@ -75,7 +73,7 @@ def _check_as_cell(name, f, vjp, cell, dtype, seed, constants):
         raise InputError(must_be(name, "what forward returns", expected, ", ".join(str(np.shape(y)) for y in yours)))
     off = max(float(np.abs(a - b).max()) for a, b in zip(ours, yours))
     if off > (SAME_FORWARD if dtype == np.float64 else 1e-3):
-        cause = f"check the order of the gates ({' '.join(CELLS[cell].gates)}), or leave --cell out"
+        cause = f"check the order of the gates ({' '.join(kind.gates)}), or leave --cell out"
         raise InputError(must_be(name, "forward", f"the {cell} of this library", f"values {off:.1g} away", cause))
 
     def claim(p):

@@ -10,13 +10,14 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
+from minirnn.cells import CELLS, find, near
 from minirnn.errors import InputError, must_be
 from minirnn.files import check_writable, write_atomically
 from minirnn.inspect.inspection import as_json
 from minirnn.inspect.page import page
 from minirnn.inspect.run import inspect_run
-from minirnn.inspect.specimen import CELLS, find_cell, inspect_cell, near_cells
-from minirnn.train.config import need_rate
+from minirnn.inspect.specimen import inspect_cell
+from minirnn.train.supervised import need_rate
 
 HELP = f"""Look into a recurrent layer, per gate and time step: gradient norms, saturation, dropout masks, contents, and
 singular values of the step. One HTML file that needs no network, with a slider over the checkpoints of a training run
@@ -67,10 +68,10 @@ def main(argv):
     for other in ("split", "batch"):
         if options.text is not None and given.get(other) is not None:
             raise InputError(f"inspect: --text and --{other} must be given one at a time, got both")
-    need_rate("inspect", given, options.rate)
+    need_rate("inspect", given)
     out = options.out
     if out is None and not options.as_json:
-        here = Path(options.target) if is_run else Path(f"inspect-{find_cell(options.target)[0]}.html")
+        here = Path(options.target) if is_run else Path(f"inspect-{find(options.target)[0]}.html")
         out = here / "inspect.html" if is_run else here
     if out is not None:
         check_writable(out, "inspect", "--out")
@@ -100,12 +101,12 @@ def is_run_folder(target):
     path = Path(target)
     if (path / "config.json").is_file():
         return True
-    if find_cell(target)[0] is not None:
+    if find(target)[0] is not None:
         return False
     what = f"a run folder of 'minirnn train' or one of {', '.join(CELLS)}"
     if path.exists():
         raise InputError(must_be("inspect", "RUN", what, f"{target!r}, which has no config.json"))
     runs = [config.parent.name for config in path.parent.glob("*/config.json")]
-    near = near_cells(target) + [str(path.parent / name) for name in difflib.get_close_matches(path.name, runs)]
-    cause = f"did you mean {' or '.join(near)}?" if near else "there is no such folder"
+    alike = near(target) + [str(path.parent / name) for name in difflib.get_close_matches(path.name, runs)]
+    cause = f"did you mean {' or '.join(alike)}?" if alike else "there is no such folder"
     raise InputError(must_be("inspect", "RUN|CELL", what, repr(target), cause))

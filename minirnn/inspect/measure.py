@@ -13,7 +13,6 @@ from minirnn.inspect.probe import Probe
 
 # activation -> (low, high): at or below and at or above these a unit counts as saturated, its slope nearly 0
 LIMITS = {"sigmoid": (0.1, 0.9), "tanh": (-0.9, 0.9), "relu": (0.0, np.inf), "identity": (-np.inf, np.inf)}
-SIGMOIDS = ("i", "f", "o", "r", "z")
 SPECTRUM_WORK = 1e10  # (S*H)^3 numbers of all Jacobians of a window together: about ten seconds
 SPECTRUM_SIDE = 2048  # the largest Jacobian of which singular values are taken
 
@@ -24,7 +23,8 @@ class Microscope:
 
     ``gates`` {gate: activation}; ``gate_gradients`` {gate: (T,)} ||dL/da_t|| over the batch; ``state_gradients``
     {state: (T+1,)} ||dL/ds_t|| as ``bptt.backward(record_flow=True)`` counts it; ``low`` and ``high`` {gate: (T,)} the
-    share of its units, over the batch, beyond LIMITS, for an LSTM also of ``phi(c)``. Of one row of the batch:
+    share of its units, over the batch, beyond LIMITS, and of whatever else the cell lets be
+    ``watched``, as an LSTM's ``phi(c)``. Of one row of the batch:
     ``contents`` {state: (T+1, H)}, ``masks`` {scheme: (T, H)}, and ``singular_values`` (n, S*H), largest first, of
     d(states after step)/d(states before it) at the n steps ``spectrum_steps`` (0-based).
     """
@@ -59,19 +59,15 @@ def read(cell, steps, row=0, spectra=None):
     B = steps[0].x.shape[0]
     if not 0 <= row < B:
         raise InputError(must_be("microscope", "row", f"in 0..B-1 = 0..{B - 1}", row))
-    activations = {gate: activation(cell, gate) for gate in cell.gates}
     da = np.array([split(to_cpu(s.da), len(cell.gates)) for s in steps])  # (T, K, B, H)
     flow = [steps[0].handed] + [s.arrived for s in steps]
     contents = [steps[0].state] + [s.new for s in steps]
-    values = {gate: [getattr(s.saved, gate) for s in steps] for gate in cell.gates}
-    kinds = dict(activations)
-    if hasattr(steps[0].saved, "phi_c"):
-        values["phi(c)"], kinds["phi(c)"] = [s.saved.phi_c for s in steps], cell.activation
-    shares = {name: saturation(np.array([to_cpu(v) for v in values[name]]), kinds[name]) for name in values}
+    shares = {name: saturation(np.array([to_cpu(getattr(s.saved, field)) for s in steps]), kind)
+              for name, (field, kind) in cell.watched.items()}
     drawn = {name: [getattr(s.masks, name) for s in steps] for name in Masks._fields}
     places, spectrum = singular_values(cell, steps, row, spectra)
     return Microscope(
-        gates=activations,
+        gates={gate: cell.watched[gate][1] for gate in cell.gates},
         gate_gradients={gate: norms(da[:, k]) for k, gate in enumerate(cell.gates)},
         state_gradients={name: norms(np.array([to_cpu(e[k]) for e in flow])) for k, name in enumerate(cell.states)},
         low={name: low for name, (low, _) in shares.items()},
@@ -81,11 +77,6 @@ def read(cell, steps, row=0, spectra=None):
         spectrum_steps=places,
         singular_values=spectrum,
     )
-
-
-def activation(cell, gate):
-    """The name of a gate's activation, a key of LIMITS."""
-    return "sigmoid" if gate in SIGMOIDS else getattr(cell, "activation", getattr(cell, "nonlinearity", "tanh"))
 
 
 def saturation(values, kind):

@@ -1,16 +1,19 @@
 """Modules: layers, losses, initialisation."""
 
-from minirnn.nn import init
+from minirnn import init
 from minirnn.nn.layers import Conv1d, Dropout, Embedding, Linear
 from minirnn.nn.losses import bce_with_logits, cross_entropy, mse_loss
 from minirnn.nn.module import Module, Sequential, parameter
 from minirnn.nn.recurrence import recurrence
-from minirnn.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from minirnn.nn.recurrent import GRU, LSTM, RECURRENT, RNN, GRUCell, LSTMCell, PeepholeLSTM, RNNCell
 from minirnn.nn.recurrent_dropout import RecurrentDropout
+from minirnn.nn.streams import streams
+from minirnn.nn.unroll import Record, unroll
 
 __all__ = [
     "GRU",
     "LSTM",
+    "RECURRENT",
     "RNN",
     "Conv1d",
     "Dropout",
@@ -19,7 +22,9 @@ __all__ = [
     "LSTMCell",
     "Linear",
     "Module",
+    "PeepholeLSTM",
     "RNNCell",
+    "Record",
     "RecurrentDropout",
     "Sequential",
     "bce_with_logits",
@@ -28,4 +33,6 @@ __all__ = [
     "mse_loss",
     "parameter",
     "recurrence",
+    "streams",
+    "unroll",
 ]

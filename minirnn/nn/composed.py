@@ -4,10 +4,14 @@ Nothing here is derived by hand; these are the definitions. They check the expli
 re-runs itself in this form when the derivative of its gradient is asked for.
 """
 
+from functools import singledispatch
+
 from minirnn import ops
 from minirnn.array import xp_of
 from minirnn.autograd import Tensor
 from minirnn.bptt import active_steps, mask_at
+from minirnn.cells import GRU, LSTM, RNN, PeepholeLSTM
+from minirnn.errors import InputError, must_be
 
 
 def _drop(mask, x):
@@ -22,6 +26,17 @@ def _activation(name):
     return {"tanh": ops.tanh, "relu": ops.relu, "identity": lambda x: x}[name]
 
 
+@singledispatch
+def step(cell, x, state, w, masks):
+    """One step of any cell: x (B, D), state Tensors (B, H), its weights as Tensors -> new state.
+
+    A cell's own form is registered by its class: ``@step.register(LSTM)``. Raises InputError for one without.
+    """
+    known = ", ".join(kind.__name__ for kind in step.registry if kind is not object)
+    raise InputError(must_be("composed", "cell", f"one with a form on the tape ({known})", type(cell).__name__))
+
+
+@step.register(RNN)
 def rnn_step(cell, x, state, w, masks):
     """h = f(W [x, h_prev] + b): x (B, D), h (B, H)."""
     (h,) = state
@@ -31,6 +46,7 @@ def rnn_step(cell, x, state, w, masks):
     return (_activation(cell.nonlinearity)(a),)
 
 
+@step.register(LSTM)
 def lstm_step(cell, x, state, w, masks):
     """One LSTM step on the tape: x (B, D), h and c (B, H)."""
     h_prev, c_prev = state
@@ -44,6 +60,20 @@ def lstm_step(cell, x, state, w, masks):
     return _zoneout(masks.zoneout_h, h_prev, h), _zoneout(masks.zoneout_c, c_prev, c)  # slides
 
 
+@step.register(PeepholeLSTM)
+def peephole_step(cell, x, state, w, masks):
+    """One step of a peephole LSTM on the tape: x (B, D), h and c (B, H)."""
+    h_prev, c_prev = state
+    p_i, p_f, p_o = ops.split(w.weight_ch, 3)
+    a = ops.linear(x, w.weight_ih, w.bias_ih) + ops.linear(_drop(masks.gal, h_prev), w.weight_hh, w.bias_hh)
+    a_i, a_f, a_g, a_o = ops.split(a, 4, axis=-1)
+    i, f = ops.sigmoid(a_i + p_i * c_prev), ops.sigmoid(a_f + p_f * c_prev)  # graves (7), (8)
+    c = _drop(masks.moon, f * c_prev + i * _drop(masks.ours, ops.tanh(a_g)))  # graves (9)
+    h = ops.sigmoid(a_o + p_o * c) * ops.tanh(c)  # graves (10), (11)
+    return _zoneout(masks.zoneout_h, h_prev, h), _zoneout(masks.zoneout_c, c_prev, c)
+
+
+@step.register(GRU)
 def gru_step(cell, x, state, w, masks):
     """One GRU step on the tape in any of its forms: x (B, D), h (B, H)."""
     (h_prev,) = state
@@ -63,15 +93,12 @@ def gru_step(cell, x, state, w, masks):
     return (_zoneout(masks.zoneout_h, h_prev, _drop(masks.moon, new)),)
 
 
-STEPS = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}
-
-
 def sequence(cell, x, state, weights, masks, lengths=None, reverse=False):
-    """A cell over time on the tape: x (T, B, D), state Tensors (B, H), Weights of Tensors -> y (T, B, H), final state.
+    """A cell over time on the tape: x (T, B, D), state and weights Tensors -> y (T, B, H), final state.
 
     The same function as ``minirnn.bptt.forward``, padded steps and reversed time included.
     """
-    step, T, xp = STEPS[cell.name], x.shape[0], xp_of(x.value)
+    T, xp = x.shape[0], xp_of(x.value)
     active = None if lengths is None else active_steps(T, lengths, xp)  # (T, B, 1)
     if active is not None:
         x = ops.where(active, x, 0.0)

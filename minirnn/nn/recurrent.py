@@ -7,24 +7,12 @@ from minirnn.array import check_float, xp_of
 from minirnn.autograd import Tensor
 from minirnn.autograd.tape import lift
 from minirnn.border import check_positive
-from minirnn.cells import Masks, Weights
+from minirnn.cells import Masks
 from minirnn.errors import InputError, check_shape, must_be
-from minirnn.nn import init
 from minirnn.nn.layers import check_rate, check_rng, check_size, draw_mask
 from minirnn.nn.module import Module, parameter
-from minirnn.nn.recurrence import recurrence
+from minirnn.nn.recurrence import one_step, recurrence
 from minirnn.nn.recurrent_dropout import as_recurrent_dropout, for_cell, zoneout_masks, zoneout_rates
-
-
-def initial_weights(cell, inputs, hidden, bias, rng, dtype):
-    """Weights of one cell: every gate's weight_ih Glorot uniform and weight_hh orthogonal, biases 0, b_f = 1."""
-    K = len(cell.gates)
-    weight_ih = np.concatenate([init.glorot_uniform(rng, (hidden, inputs), dtype=dtype) for _ in range(K)])
-    weight_hh = np.concatenate([init.orthogonal(rng, (hidden, hidden), dtype=dtype) for _ in range(K)])
-    if not bias:
-        return Weights(weight_ih, weight_hh)
-    bias_ih = init.gate_biases(hidden, [1.0 if gate == "f" else 0.0 for gate in cell.gates], dtype)
-    return Weights(weight_ih, weight_hh, bias_ih, np.zeros_like(bias_ih))
 
 
 def _named(where, rng):
@@ -65,7 +53,7 @@ class Recurrent(Module):
         for layer in range(self.num_layers):
             inputs = self.input_size if layer == 0 else self.hidden_size * self.directions
             for suffix in self._suffixes(layer):
-                weights = initial_weights(cell, inputs, self.hidden_size, bias, rng, dtype)
+                weights = cell.initial(rng, inputs, self.hidden_size, dtype, bias)
                 for name, value in weights._asdict().items():
                     if value is not None:
                         setattr(self, name + suffix, parameter(value))
@@ -78,9 +66,9 @@ class Recurrent(Module):
         return [f"_l{layer}", f"_l{layer}_reverse"][: self.directions]
 
     def weights(self, layer=0, reverse=False):
-        """The Weights (Tensors) of one layer and direction."""
+        """The weights, Tensors, of one layer and direction."""
         suffix = self._suffixes(layer)[int(reverse)]
-        return Weights(*(getattr(self, name + suffix, None) for name in Weights._fields))
+        return self.cell.Weights(*(getattr(self, name + suffix, None) for name in self.cell.Weights._fields))
 
     def forward(self, x, state=None, lengths=None, rng=None):
         where = type(self).__name__
@@ -188,6 +176,19 @@ class LSTM(Recurrent):
                          checkpoint_every, zoneout)
 
 
+class PeepholeLSTM(Recurrent):
+    """Long short-term memory whose gates see the memory, graves (7)-(11); parameters as LSTM's, and weight_ch (3H,).
+
+    PeepholeLSTM(D, H)(x, (h0, c0)) -> y (T, B, dirs * H), (h_n, c_n) each (layers * dirs, B, H); see Recurrent.
+    """
+
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+                 bidirectional=False, *, recurrent_dropout=None, zoneout=None, rng=None, dtype=np.float32, kernels=None,
+                 clip_step=None, checkpoint_every=None):
+        super().__init__(cells.PeepholeLSTM(), input_size, hidden_size, num_layers, bias, batch_first, dropout,
+                         bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step, checkpoint_every, zoneout)
+
+
 class GRU(Recurrent):
     """Gated recurrent unit. reset_after=False is the thesis's form, (2.2.7)-(2.2.9); reset_after=True is PyTorch's.
 
@@ -210,7 +211,7 @@ class SingleStep(Module):
         self.cell = cell
         self.input_size = check_size(type(self).__name__, "input_size", input_size)
         self.hidden_size = check_size(type(self).__name__, "hidden_size", hidden_size)
-        weights = initial_weights(cell, input_size, hidden_size, bias, np.random.default_rng(rng), dtype)
+        weights = cell.initial(np.random.default_rng(rng), input_size, hidden_size, dtype, bias)
         for name, value in weights._asdict().items():
             if value is not None:
                 setattr(self, name, parameter(value))
@@ -222,8 +223,8 @@ class SingleStep(Module):
             zero = Tensor(xp_of(x.value).zeros((x.shape[0], self.hidden_size), x.dtype))
             state = (zero,) * len(self.cell.states)
         state = state if isinstance(state, (tuple, list)) else (state,)
-        weights = Weights(*(getattr(self, name, None) for name in Weights._fields))
-        _, final = recurrence(self.cell, ops.unsqueeze(x, 0), state, weights, masks, form="explicit")
+        weights = self.cell.Weights(*(getattr(self, name, None) for name in self.cell.Weights._fields))
+        final = one_step(type(self).__name__, self.cell, x, state, weights, masks)
         return final if len(final) > 1 else final[0]
 
 
@@ -248,3 +249,6 @@ class GRUCell(SingleStep):
     def __init__(self, input_size, hidden_size, bias=True, *, reset_after=False, convention=None, rng=None,
                  dtype=np.float32):
         super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, bias, rng, dtype)
+
+
+RECURRENT = {"rnn": RNN, "lstm": LSTM, "lstm-peephole": PeepholeLSTM, "gru": GRU}

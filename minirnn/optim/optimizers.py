@@ -5,18 +5,19 @@
 
 import numpy as np
 
-from minirnn import kernels
-from minirnn.array import to_cpu, to_device, xp_of
-from minirnn.autograd.compiled import BY_MEMORY, wanted
+from minirnn.array import check_device, to_cpu, to_device, xp_of
+from minirnn.autograd import compiled
 from minirnn.errors import InputError, check_shape, must_be
 from minirnn.optim.arguments import check_gradient, check_parameter, not_negative, positive, share, tensors_of
+
+MOVED = "make the optimiser after model.to(device)"
 
 
 class Optimizer:
     """What all optimisers share: parameters, a learning rate ``lr`` that schedules may change, and their state."""
 
     slots = ()  # names of the arrays kept for each parameter, of its shape
-    rule = None  # name of its compiled form for large arrays, in one pass (kernels.updated)
+    rule = None  # name of its compiled form for large arrays, in one pass (compiled.updated)
 
     def __init__(self, parameters, lr):
         where = type(self).__name__
@@ -48,14 +49,16 @@ class Optimizer:
                 self.missed[k] += 1
                 continue
             g, states, steps = p.grad.value, [state[name] for name in self.slots], self.updates - self.missed[k]
-            if self.rule is not None and wanted(BY_MEMORY * g.size, p.value, g, *states):
-                p.value = kernels.updated(self.rule, p.value, g, states, self.constants(steps))
+            for name, a in zip(self.slots, states):
+                check_device(where, name, a, p.value, "its parameter", MOVED)
+            if self.rule is not None and compiled.large(p.value, g, *states):
+                p.value = compiled.updated(self.rule, p.value, g, states, self.constants(steps))
             else:
                 change = self.change(g, state, steps).astype(p.dtype, copy=False)
                 p.value = xp_of(change).subtract(p.value, change, out=change)  # no third array of the parameter's size
 
     def constants(self, steps):
-        """The numbers of a parameter's update number ``steps``, 1 at first, that ``kernels.updated`` wants."""
+        """The numbers of a parameter's update number ``steps``, 1 at first, that ``compiled.updated`` wants."""
         raise TypeError(f"{type(self).__name__}: an optimiser with a rule defines constants()")
 
     def change(self, g, state, steps):

@@ -23,6 +23,7 @@ from minirnn.bench.workloads import (
     layer_data,
     layer_flops,
     softmax_data,
+    unroll_data,
 )
 from minirnn.cells import GRU, LSTM, RNN, Masks, Weights
 from minirnn.cli import main
@@ -36,6 +37,7 @@ TINY = {
     "embedding-gradient": Workload("embedding-gradient", "embedding-gradient", {"N": 9, "V": 5, "D": 3}, "float64"),
     "lm dropout": Workload("lm dropout", "lm", {**LM, "optimizer": "sgd"}, "float64", 0.25),
     "tape": Workload("tape", "tape", {"size": 3, "operations": 4}, "float64"),
+    "unroll": Workload("unroll", "unroll", {"B": 2, "T": 4, "D": 3, "H": 5}, "float64"),
 }
 QUICK = ["--workloads", "^tape-overhead$", "--rounds", "2", "--seconds", "0.01", "--patience", "0"]
 
@@ -87,8 +89,17 @@ def explicit_tape(w):
     return [one, w.sizes["operations"] * one]
 
 
+def explicit_unroll(w):
+    """A vanilla step whose two matrices are one. thesis (2.2.2)"""
+    x, weight, h0, dy = unroll_data(w)
+    D = x.shape[2]
+    run = bptt.forward(RNN(), x, h0, Weights(weight[:, :D], weight[:, D:]), form="explicit")
+    got = bptt.backward(run, dy)
+    return [got.x, np.concatenate(got.weights[:2], axis=1), *got.state0]
+
+
 EXPLICIT = {"lm": explicit_language_model, "softmax-xent": explicit_softmax, "embedding-gradient": explicit_embedding,
-            "tape": explicit_tape}
+            "tape": explicit_tape, "unroll": explicit_unroll}
 
 
 @pytest.mark.parametrize("w", TINY.values(), ids=TINY)
@@ -135,16 +146,16 @@ def test_a_rivals_side_computes_the_same(rival):
     pytest.importorskip(rival, reason=f"{rival} is not needed by minirnn")
     with Worker("minirnn", command.SOURCES["minirnn"], 1) as a, Worker(rival, command.SOURCES[rival], 1) as b:
         for w in TINY.values():
-            if rival != "jax" or w.kind != "tape":
+            if w.kind != "unroll" and (rival != "jax" or w.kind != "tape"):
                 assert disagreement([a, b], w) < w.tolerance, w.name
 
 
 def test_sizes_that_were_asked_for_are_there():
     known, grid = catalogue(), catalogue(grid=True)
     assert known["lstm_32_35_256_256"].sizes == {"B": 32, "T": 35, "D": 256, "H": 256}
-    assert len(known) == 3 * 7 + 8
+    assert len(known) == 3 * 7 + 9
     assert len(grid) == len(known) + 3 * (4 * 6 * 2 - 1)  # B, T, D, H = 1, 100, 128, 128 is in both
-    assert layer_flops("rnn", 2, 3, 5, 7) == 3 * 2 * (2 * 3 * 7 * 5 + 2 * 3 * 7 * 7)
+    assert layer_flops("rnn", 2, 3, 5, 7) == 3 * 2 * (2 * 3 * 7 * 5 + 2 * 3 * 7 * 7)  # speed (G1)
     assert known["word-lm-dropout"].dropout == known["gru-dropout_32_35_256_256"].dropout == 0.25
     assert known["lstm-dropout_32_35_256_256"].flops == known["lstm_32_35_256_256"].flops
     assert known["word-lm"].flops == layer_flops("lstm", 32, 35, 256, 256) + 6 * 1120 * 256 * 10_000
@@ -158,6 +169,12 @@ def test_dropout_is_timed_against_itself_without_masks(monkeypatch, capsys):
     row = json.loads(capsys.readouterr().out)["workloads"]["gru-dropout_2_4_5_3"]
     assert set(row["sides"]) == {"minirnn", "no-masks"} and set(row["ratios"]) == {"no-masks"}
     assert row["gradients_differ_by"] < 1e-12
+
+
+def test_unroll_is_timed_against_the_bare_loop_in_the_same_run(capsys):
+    assert main(["bench", "--workloads", "unroll", *QUICK[2:], "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)["workloads"]["unroll-overhead"]
+    assert set(row["ratios"]) == {"bare-loop"} and row["gradients_differ_by"] < 1e-5
 
 
 def test_words_and_columns_name_what_has_dropout():

@@ -104,6 +104,6 @@ def test_unsorted_lengths_and_lists_are_fine():
 def test_fused_is_refused_where_no_kernel_fits():
     cell = LSTM(forget_gate=False)
     with pytest.raises(
-        InputError, match="form must be 'explicit' here, got 'fused'; the LSTM kernel has a forget gate"
+        InputError, match="form must be 'explicit' here, got 'fused'; there is no kernel for LSTM.forget_gate=False"
     ):
         bptt.forward(cell, **good(cell, form="fused"))

@@ -1,18 +1,18 @@
 """Every cell's step_backward against central differences and the complex step, all sizes different.
 
 RNN, thesis (2.2.2); LSTM, thesis (2.2.4)-(2.2.6); GRU, thesis (2.2.7)-(2.2.9); weights, thesis (2.1.7)-(2.1.8); dropout
-masks, thesis (3.3.4), (3.3.8), (3.3.9), (3.3.10); zoneout, slides.
+masks, thesis (3.3.4), (3.3.8), (3.3.9), (3.3.10); zoneout, slides; peepholes, graves (7)-(11).
 """
 
 import numpy as np
 import pytest
 
-from minirnn.cells import GRU, LSTM, RNN, Masks, Weights
+from minirnn.cells import GRU, LSTM, RNN, Masks, PeepholeLSTM
 
 B, D, H = 3, 5, 2
 SMOOTH = [
     RNN("tanh"), RNN("identity"),
-    LSTM(), LSTM(forget_gate=False),
+    LSTM(), LSTM(forget_gate=False), PeepholeLSTM(),
     GRU(), GRU(convention="slides"), GRU(reset_after=True),
 ]
 KINKED = [RNN("relu"), LSTM(activation="relu"), LSTM(forget_gate=False, activation="relu")]
@@ -30,8 +30,8 @@ def random_arguments(cell, scheme=(), bias=True, dtype=np.float64, seed=1):
     """x, state, weights, masks: random, non-zero, of both signs; masks 0 or 1/keep, zoneout's 1/4 or 1."""
     rng = np.random.default_rng(seed)
     draw = lambda *shape: (rng.uniform(0.2, 1.0, shape) * rng.choice([-1, 1], shape)).astype(dtype)
-    K = len(cell.gates)
-    weights = Weights(draw(K * H, D), draw(K * H, H), *((draw(K * H), draw(K * H)) if bias else ()))
+    shapes = {name: shape for name, shape in cell.shapes(D, H).items() if bias or not name.startswith("bias")}
+    weights = cell.Weights(**{name: draw(*shape) for name, shape in shapes.items()})
     pair = lambda name: [0.25, 1.0] if name.startswith("zoneout") else [0.0, 2.0]
     masks = {name: rng.permuted([pair(name)] * B, axis=1).astype(dtype) for name in scheme}
     return draw(B, D), tuple(draw(B, H) for _ in cell.states), weights, Masks(**masks)
@@ -48,7 +48,7 @@ def loss_of(cell, masks, cotangents):
 
     def loss(arrays):
         state = tuple(arrays[f"state{k}"] for k in range(len(cell.states)))
-        weights = Weights(*(arrays.get(name) for name in Weights._fields))
+        weights = cell.Weights(*(arrays.get(name) for name in cell.Weights._fields))
         new, _ = cell.step(arrays["x"], state, weights, masks)
         return sum((s * c).sum() for s, c in zip(new, cotangents))
 

@@ -5,12 +5,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from minirnn.cells import GRU, LSTM, RNN
-from minirnn.gradcheck import Verdict, catalogue, mutants, recurrent
+from minirnn.cells import CELLS, GRU, LSTM
+from minirnn.gradcheck import Verdict, bugs, mutants, recurrent
 from minirnn.gradcheck.cells import check_cell, measure_cell
 
-CELLS = [RNN(), LSTM(), LSTM(forget_gate=False), GRU(), GRU(convention="slides"), GRU(reset_after=True)]
-PLANTED = [pytest.param(c, m, id=f"{c} {m.says}") for c in CELLS for m in mutants.mutants_of(c)]
+KINKED = ("rnn-relu", "rnn-identity", "lstm-relu")  # where mistakes look alike that tanh tells apart
+TOLD_APART = [cell for name, cell in CELLS.items() if name not in KINKED]
+PLANTED = [pytest.param(c, m, id=f"{c} {m.says}") for c in TOLD_APART for m in mutants.mutants_of(c)]
 
 
 @cache
@@ -20,7 +21,7 @@ def measured(cell):
     return problem, measure_cell(problem)
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=str)
+@pytest.mark.parametrize("cell", TOLD_APART, ids=str)
 def test_the_right_gradient_passes_where_mutants_are_planted(cell):
     problem, measurement = measured(cell)
     finding = check_cell(problem, measurement=measurement)
@@ -38,13 +39,13 @@ def test_planted_bug_is_found_and_named(cell, mutant, record_property):
     assert sum(line.startswith("looks like") for line in finding.diagnosis) == 1, "another mistake looks the same"
 
 
-def test_every_mutant_of_the_catalogue_is_planted_somewhere():
-    planted = {mutant for cell in CELLS for mutant in mutants.mutants_of(cell)}
-    assert planted == set(catalogue.CATALOGUE) and len(planted) >= 20
+def test_every_mutant_is_planted_somewhere():
+    planted = {mutant for cell in TOLD_APART for mutant in mutants.mutants_of(cell)}
+    assert planted == set(bugs.BUGS) and len(planted) >= 20
 
 
 def test_a_mutant_whose_fragment_is_gone_from_the_source_says_so():
-    stale = catalogue.Mutant("nothing", "lstm", (("no such line", ""),))
+    stale = bugs.Mutant("nothing", LSTM.step_backward, (("no such line", ""),))
     with pytest.raises(LookupError, match="LSTM.step_backward has 0 times 'no such line', not once"):
         mutants.gradients(stale, measured(LSTM())[0])
 
@@ -81,7 +82,7 @@ def test_a_bug_no_catalogue_has_is_described_block_by_block():
 def test_two_bugs_at_once_resemble_the_larger():
     problem, measurement = measured(GRU())
     large, small = (
-        next(m for m in catalogue.CATALOGUE if says in m.says and m.place == "gru") for says in ("(z for", "gal")
+        next(m for m in bugs.gru.BUGS if says in m.says) for says in ("(z for", "gal")
     )
 
     def claim(p):

@@ -10,17 +10,16 @@ import pytest
 
 from minirnn import bptt, ops
 from minirnn.autograd import Tensor, grad
-from minirnn.cells import GRU, LSTM, RNN, Masks, Weights
+from minirnn.cells import CELLS, GRU, LSTM, RNN, Masks, find
 from minirnn.cli import main
 from minirnn.errors import InputError
-from minirnn.gradcheck import suite
 from minirnn.inspect import page as page_module
 from minirnn.inspect.inspection import as_json
 from minirnn.inspect.measure import microscope, norms, saturation, spectrum_steps
 from minirnn.inspect.page import as_bytes, page
-from minirnn.inspect.specimen import CELLS, find_cell, inspect_cell
+from minirnn.inspect.specimen import inspect_cell
+from minirnn.plots import png
 from minirnn.plots.microscope import microscope_figure
-from minirnn.plots.vcurve import png
 
 T, B, D, H = 5, 3, 4, 2
 ALL = list(CELLS.values())
@@ -28,8 +27,8 @@ ALL = list(CELLS.values())
 
 def problem(cell, masked=False):
     """Everything ``microscope`` takes, random."""
-    rng, K = np.random.default_rng(1), len(cell.gates)
-    weights = Weights(*(rng.standard_normal(s) for s in ((K * H, D), (K * H, H), (K * H,), (K * H,))))
+    rng = np.random.default_rng(1)
+    weights = cell.Weights(*(rng.standard_normal(s) for s in cell.shapes(D, H).values()))
     x, dy = rng.standard_normal((T, B, D)), rng.standard_normal((T, B, H))
     state0, dfinal = (tuple(rng.standard_normal((B, H)) for _ in cell.states) for _ in range(2))
     values = {name: (0.25, 0.75) if name.startswith("zoneout") else (0.5, 2.0) for name in cell.masks}
@@ -69,6 +68,13 @@ def on_the_tape(cell, x, state0, weights, masks, dy, dfinal):
             new = kept + ops.sigmoid(a["i"]) * drop("ours", t, phi[cell.activation](a["g"]))
             c = drop("moon", t, new)
             h = choose("zoneout_h", t, state[0], ops.sigmoid(a["o"]) * phi[cell.activation](c))
+            state = [h + new_leaves[0], choose("zoneout_c", t, state[1], c) + new_leaves[1]]
+        elif cell.name == "lstm-peephole":  # graves (7)-(11)
+            a = {gate: p + q for gate, p, q in zip(cell.gates, from_x, from_h)}
+            p_i, p_f, p_o = (Tensor(p) for p in np.split(weights.weight_ch, 3))
+            kept = ops.sigmoid(a["f"] + p_f * state[1]) * state[1]
+            c = drop("moon", t, kept + ops.sigmoid(a["i"] + p_i * state[1]) * drop("ours", t, ops.tanh(a["g"])))
+            h = choose("zoneout_h", t, state[0], ops.sigmoid(a["o"] + p_o * c) * ops.tanh(c))
             state = [h + new_leaves[0], choose("zoneout_c", t, state[1], c) + new_leaves[1]]
         else:  # thesis (2.2.7)-(2.2.9)
             r, z = ops.sigmoid(from_x[0] + from_h[0]), ops.sigmoid(from_x[1] + from_h[1])
@@ -317,11 +323,10 @@ def test_figure_draws_the_numbers_given():
 
 
 # --------------------------------------------------------------------------------------------------------------- cells
-def test_every_cell_that_gradcheck_knows_can_be_inspected():
-    for name in suite.CELLS:
-        cell = name.removesuffix(" masked").removesuffix(" without bias").removesuffix(" zoneout")
-        assert find_cell(cell)[0] is not None, cell
-    assert find_cell("LSTM version 0")[1] == LSTM(forget_gate=False) and find_cell("gru_reset_after")[1].reset_after
+def test_a_cell_is_found_in_any_spelling():
+    assert find("LSTM version 0") == ("lstm-version-0", LSTM(forget_gate=False))
+    assert find("gru_reset_after")[1].reset_after and find("GRU after")[0] == "gru-reset-after"
+    assert find("lsmt") == (None, None)
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "gru-slides", "gru-reset-after"])

@@ -8,7 +8,7 @@ import pytest
 from minirnn import Tensor, grad, nn, ops
 from minirnn.array import Streams
 from minirnn.errors import DtypeError, InputError
-from minirnn.models.word_lm import LanguageModel, detached
+from minirnn.models.language_model.model import LanguageModel, detached
 
 GOLDEN = Path(__file__).parent / "golden" / "torch_recurrent.npz"
 LAYERS = {
@@ -279,7 +279,7 @@ x32 = np.zeros((4, 2, 3), np.float32)
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0, 1]), np.zeros(2)), InputError, "not zero"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0, 1]), time="all"), InputError, "'mean' or 'sum'"),
         (lambda: nn.bce_with_logits(normal(2), np.array([0, 2.0])), InputError, r"targets must be in \[0, 1\]"),
-        (lambda: LanguageModel(10, cell="qrnn"), InputError, "cell must be one of rnn, lstm, gru"),
+        (lambda: LanguageModel(10, cell="qrnn"), InputError, "cell must be one of rnn, lstm, lstm-peephole, gru"),
     ],
 )
 def test_bad_arguments_get_one_clear_error(call, error, message):

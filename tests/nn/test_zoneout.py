@@ -314,7 +314,7 @@ REFUSED = {
     "fused without a kernel": (
         lambda: nn.LSTM(D, H, zoneout=0.5, forget_gate=False, kernels="fused")(
             normal(T, B, D, seed=1).astype(np.float32), rng=Streams(0)),
-        "form must be 'explicit' here, got 'fused'; the LSTM kernel has a forget gate"),
+        "form must be 'explicit' here, got 'fused'; there is no kernel for LSTM.forget_gate=False"),
 }
 
 
