@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import math
 import sys
 import traceback
 from contextlib import redirect_stdout
@@ -16,8 +17,10 @@ from minirnn.gradcheck.cells import check_cell, kept
 from minirnn.gradcheck.check import check_vjp
 from minirnn.gradcheck.measurement import Measurement, argument_names, numbers_of, tupled
 from minirnn.gradcheck.verdict import Verdict
+from minirnn.memory_limit import check_fits
 
 SAME_FORWARD = 1e-6
+COPIES = 10  # of the arguments, that a check has at one time: copies, gradients, their noise, what backward keeps
 
 
 def is_user_code(target):
@@ -159,6 +162,8 @@ def _one_line(path, error):
 
 def _inputs(path, given, shapes, dtype, seed):
     if shapes:
+        sizes = [math.prod(_shape(text)) for text in shapes]
+        check_fits("gradcheck", "--shapes", COPIES * sum(sizes) * dtype.itemsize)
         rng = np.random.default_rng(seed)
         return [rng.standard_normal(_shape(text)).astype(dtype) for text in shapes]
     if not given:

@@ -168,3 +168,9 @@ def test_a_function_that_is_not_finite_says_so_on_standard_error(told):
 def test_odd_digits_and_negative_seeds_are_refused(told, options):
     status, _, err = told(TANH + RIGHT, *options)
     assert status == 2 and err.count("\n") == 1 and "must be" in err
+
+
+@pytest.mark.parametrize("shape", ["1000000,1000000", "99999999999999999999,3"])
+def test_shapes_that_fit_no_memory_are_refused_in_a_line(told, shape):
+    status, _, err = told(TANH + RIGHT, "--shapes", shape, "4,2")
+    assert status == 2 and err.count("\n") == 1 and "--shapes must be small enough for the memory there is" in err
