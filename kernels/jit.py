@@ -44,7 +44,7 @@ def user_cache_directory():
     """The folder under which compiled kernels are kept: MINIRNN_CACHE, NUMBA_CACHE_DIR, or the platform's own."""
     for name in ("MINIRNN_CACHE", "NUMBA_CACHE_DIR"):
         if os.environ.get(name):
-            return pathlib.Path(os.environ[name])
+            return pathlib.Path(os.environ[name]).expanduser()
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or pathlib.Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":

@@ -150,6 +150,7 @@ def forward(inputs, h, c, relu=0):
         nth, recurrence = threads_for(B, inputs.multiply_adds()), Job(recur, dtype, args)
     run(
         [
+            # speed (G4)
             gemm_job(gates.reshape(T * B, 4 * H), x.reshape(T * B, D), inputs.weight_ih.T, workspace(dtype, nth)),
             pack_job(packed, inputs.weight_hh.T),
             MEET,

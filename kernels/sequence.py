@@ -113,7 +113,7 @@ def layer_gradients(inputs, entering, da, nth):
     dx, dweight_ih, dweight_hh = empty_like(x), empty_like(weight_ih), empty_like(weight_hh)
     dbias = np.empty(len(weight_ih), x.dtype)
     jobs = [
-        gemm_job(dweight_ih, da.T, x.reshape(T * B, D), work),  # thesis (2.1.8), summed over time and the batch
+        gemm_job(dweight_ih, da.T, x.reshape(T * B, D), work),  # thesis (2.1.8), summed over all steps: speed (G5)
         gemm_job(dweight_hh, da.T, entering.reshape(T * B, H), work),
         gemm_job(dx.reshape(T * B, D), da, weight_ih, work),  # thesis (2.1.7)
         sum_rows_job(dbias, da),

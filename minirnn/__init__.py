@@ -3,5 +3,5 @@
 from minirnn import nn, ops, optim
 from minirnn.autograd import NonFiniteError, Tensor, detect_anomaly, grad, no_grad
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["NonFiniteError", "Tensor", "detect_anomaly", "grad", "no_grad", "nn", "ops", "optim", "__version__"]

@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from minirnn.array import check_float, device_of, to_cpu, xp_of
+from minirnn.array import check_device, check_float, to_cpu, xp_of
 from minirnn.cells.operands import Masks
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
@@ -157,7 +157,4 @@ def _check_like(where, name, array, x):
     _check_array(where, name, array)
     if array.dtype != x.dtype:
         raise DtypeError(must_be(where, name, f"{x.dtype} like x", array.dtype, "convert one of them with astype"))
-    if type(array) is np.ndarray is type(x):
-        return
-    if xp_of(array) is not xp_of(x) or device_of(array) != device_of(x):
-        raise InputError(must_be(where, name, f"on {device_of(x)} like x", f"on {device_of(array)}"))
+    check_device(where, name, array, x)

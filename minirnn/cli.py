@@ -9,14 +9,16 @@ from minirnn.threads import use_threads
 # name -> (module whose main(argv) runs it, one line for --help)
 COMMANDS = {
     "gradcheck": ("minirnn.gradcheck.command", "prove gradients: ops, cells, layers, or your own forward/backward"),
-    "train": ("minirnn.train.command", "train a model; every run can be resumed exactly"),
-    "sample": ("minirnn.train.sample_command", "generate text from a trained run"),
+    "train": ("minirnn.models.train_command", "train a model; every run can be resumed exactly"),
+    "sample": ("minirnn.models.sample_command", "what a trained model makes: text, tags, classes"),
+    "show": ("minirnn.models.show_command", "one page of a run: curves, what it made, its result"),
+    "models": ("minirnn.models.models_command", "every model of the sources: folder, chapter, tables, claims"),
     "inspect": ("minirnn.inspect.command", "look into a run's or a cell's gates, gradients and memory: one HTML page"),
     "chapters": ("minirnn.course.chapters_command", "list, run or build the course's notebooks"),
     "equations": ("minirnn.course.equations_command", "each equation: its code lines, its tests, its chapter"),
     "demo": ("minirnn.course.demo", "three minutes: prove an LSTM's gradients, train it on real text, read the report"),
     "bench": ("minirnn.bench.command", "time workloads, alone or against PyTorch and JAX, once gradients agree"),
-    "reproduce": ("minirnn.experiments.command", "a table or figure of the sources: paper | ours, and claims held"),
+    "reproduce": ("minirnn.models.reproduce_command", "a table or figure of the sources: paper | ours, claims"),
     "data": ("minirnn.data.command", "list, fetch, locate and diagnose data sets"),
 }
 

@@ -4,6 +4,9 @@ The command line prints these without a traceback; anything else is a defect of 
 """
 
 
+import difflib
+
+
 class InputError(ValueError):
     """A value or shape the caller gave is wrong; the message says which, what was expected, and the usual cause."""
 
@@ -15,6 +18,12 @@ class DtypeError(TypeError):
 def must_be(where, name, what, got, cause=""):
     """The house's message: ``where: name must be what, got got; cause``."""
     return f"{where}: {name} must be {what}, got {got}" + (f"; {cause}" if cause else "")
+
+
+def near(name, known):
+    """A hint for a name that is not known: near("lstn", ["lstm", "gru"]) is "did you mean lstm?", or "" """
+    found = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=2, cutoff=0.7)
+    return f"did you mean {' or '.join(found)}?" if found else ""
 
 
 def check_shape(where, name, array, symbols, sizes, cause=""):

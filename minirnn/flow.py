@@ -2,8 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from minirnn import bptt
 from minirnn.array import xp_of
 from minirnn.cells.operands import NO_MASKS, Masks
@@ -47,8 +45,8 @@ def jacobian_product(run, t0, t1, row=0):
         raise InputError(must_be("jacobian_product", "t0, t1", f"0 <= t0 < t1 <= {end}", f"{t0}, {t1}"))
     xp, S, H = xp_of(run.x), len(run.states), run.y.shape[-1]
     copies = lambda a: xp.repeat(a[..., row : row + 1, :], S * H, axis=-2)
-    masks = (m[t0:t1] if np.ndim(m) == 3 else m for m in run.masks)
-    masks = Masks(*(copies(m) if np.ndim(m) > 0 else m for m in masks))
+    masks = (m[t0:t1] if getattr(m, "ndim", 0) == 3 else m for m in run.masks)
+    masks = Masks(*(copies(m) if getattr(m, "ndim", 0) else m for m in masks))
     state0 = tuple(copies(s[t0]) for s in run.states)
     again = bptt.forward(run.cell, copies(run.x[t0:t1]), state0, run.weights, masks, form="explicit")
     unit = xp.eye(S * H, dtype=run.x.dtype)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minirnn.array import to_device
 from minirnn.errors import InputError, must_be
 
 
@@ -10,10 +11,12 @@ def uniform(rng, shape, bound, dtype=np.float32):
     return rng.uniform(-bound, bound, shape).astype(dtype)
 
 
-def redraw_uniform(rng, parameters, bound, dtype=np.float32):
-    """Give every parameter, biases too, a new value from U(-bound, bound), the thesis's initialisation."""
+def redraw_uniform(rng, parameters, bound):
+    """Give every parameter, biases too, a new value from U(-bound, bound), the thesis's initialisation; its float type
+    and its device stay."""
     for parameter in parameters:
-        parameter.value = uniform(rng, parameter.shape, bound, dtype)
+        drawn = uniform(rng, parameter.shape, bound, parameter.dtype)
+        parameter.value = to_device(drawn, parameter.device)
 
 
 def normal(rng, shape, std, dtype=np.float32):

@@ -1,12 +1,15 @@
 """One pool of threads for all tests, fixtures shared by the tests of training, and the mutation score."""
 
+import json
 import os
 import signal
 
 import pytest
 
+from minirnn.models.language_model.task import LanguageModelConfig
 from minirnn.threads import use_threads
-from minirnn.train import LanguageModelConfig, execute
+from minirnn.train import execute
+from minirnn.train.checkpoint import digest_of
 
 # two pools of threads on two processors wait for each other; so do two test processes of two threads each
 use_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else None)
@@ -40,11 +43,31 @@ def config(tmp_path_factory):
     """A tiny character model on a tiny text: a hundred updates of a millisecond or two."""
     path = tmp_path_factory.mktemp("text") / "own.txt"
     path.write_text(TEXT * 12)
-    return LanguageModelConfig(
+    return LanguageModelConfig.of(
         level="char", data="text", text=str(path), hidden=12, embedding=6, batch=4, window=20, epochs=2,
         optimizer="adam", lr=0.02, clip=5.0, schedule="plateau", rate=0.25, forward_dropout=(0.1, 0.2),
         kernels="explicit", init=0.1, log_every=5, checkpoint_every=7, seed=3,
     )
+
+
+@pytest.fixture(scope="session")
+def numbers():
+    """numbers(result): what must be equal in equal runs, without the run's id, the clock and the bytes of metrics."""
+    varying = ("run", "metrics", "seconds", "sha256")
+    return lambda result: {key: value for key, value in result.items()
+                           if key not in varying and not key.endswith("_per_second")}
+
+
+@pytest.fixture(scope="session")
+def reseal():
+    """reseal(path, **changes) changes a JSON file of a run folder and gives it the right hash again."""
+
+    def change(path, **changes):
+        value = {**json.loads(path.read_text()), **changes}
+        value.pop("sha256")
+        path.write_text(json.dumps({**value, "sha256": digest_of(value)}))
+
+    return change
 
 
 @pytest.fixture

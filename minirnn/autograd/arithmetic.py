@@ -1,11 +1,11 @@
 """Elementwise arithmetic with broadcasting; every vjp sums over the axes that were broadcast."""
 
-from minirnn.array import xp_of
+from minirnn.array import beside, xp_of
 from minirnn.autograd.tape import Tensor, lift, output_again, pair, record
 
 
 def sum_to(x, shape):
-    """Add up broadcast axes until x has ``shape``: the adjoint of broadcasting. (...) -> shape."""
+    """Add up broadcast axes until x has ``shape``, the adjoint of broadcasting: (2, 3, 4) -> (3, 1)."""
     if x.value.shape == shape:
         return x
     lead = x.ndim - len(shape)
@@ -127,6 +127,7 @@ def where(condition, x, y):
     condition = condition.value if isinstance(condition, Tensor) else condition
     x, y = pair("where", x, y)
     xp = xp_of(x.value, y.value)
+    condition = beside(condition, x.value, "where", "condition")
 
     def vjp(dz):
         zero = xp.zeros((), dz.dtype)
@@ -149,12 +150,12 @@ def _larger(name, x, y, choose):
 
 
 def maximum(x, y):
-    """The larger of x and y, broadcast; NaN wins. Where they are equal each gets half of the gradient."""
+    """The larger of x and y, broadcast; NaN wins, and of a gradient 1 at maximum(2, 2) each gets 0.5."""
     return _larger("maximum", x, y, lambda a, b, equal=False: a >= b if equal else a > b)
 
 
 def minimum(x, y):
-    """The smaller of x and y, broadcast; NaN wins. Where they are equal each gets half of the gradient."""
+    """The smaller of x and y, broadcast; NaN wins, and of a gradient 1 at minimum(2, 2) each gets 0.5."""
     return _larger("minimum", x, y, lambda a, b, equal=False: a <= b if equal else a < b)
 
 

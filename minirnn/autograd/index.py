@@ -2,18 +2,25 @@
 
 import numpy as np
 
-from minirnn import kernels
-from minirnn.array import scatter_add, xp_of
-from minirnn.autograd.compiled import BY_MEMORY, wanted
+from minirnn.array import beside, numbers_below, xp_of
+from minirnn.autograd import compiled
 from minirnn.autograd.tape import Tensor, lift, record
-from minirnn.errors import DtypeError, InputError, must_be
-from minirnn.kernels import memory
+from minirnn.errors import InputError, must_be
 
 
-def _plain(index):
-    """The index with Tensors replaced by their arrays and lists made arrays."""
-    parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple(p.value if isinstance(p, Tensor) else np.asarray(p) if isinstance(p, list) else p for p in parts)
+def _plain(part):
+    """A part of an index, Tensors replaced by their arrays and lists made arrays."""
+    return part.value if isinstance(part, Tensor) else np.asarray(part) if isinstance(part, list) else part
+
+
+def _index(index, a, shape):
+    """The index of an array of ``shape``, its arrays beside a; IndexError as NumPy's, where a GPU would wrap round."""
+    parts = tuple(map(_plain, index)) if isinstance(index, tuple) else (_plain(index),)
+    if xp_of(a, *parts) is not np:
+        if any(isinstance(p, np.ndarray) for p in parts) and xp_of(*parts) is np:
+            np.broadcast_to(np.int8(0), shape)[parts]
+        kept = (type(None), type(Ellipsis), slice, int, np.integer)
+        parts = tuple(p if isinstance(p, kept) else beside(p, a, "getitem", "index") for p in parts)
     return parts if isinstance(index, tuple) else parts[0]
 
 
@@ -28,24 +35,24 @@ def _distinct(index):
 
 def getitem(x, index):
     """x[index] with ints, slices, None, ellipsis, integer arrays or boolean masks, as in numpy."""
-    x, index = lift(x), _plain(index)
+    x = lift(x)
+    index = _index(index, x.value, x.shape)
     return record("getitem", x.value[index], (x,), lambda dy: (scatter(dy, index, x.shape),))
 
 
 def scatter(x, index, shape):
     """Zeros of ``shape`` with x added at [index]; an entry picked twice gets both: the adjoint of getitem."""
-    x, index = lift(x), _plain(index)
-    return record("scatter", _scattered(x.value, index, tuple(shape)), (x,), lambda dy: (getitem(dy, index),))
+    x = lift(x)
+    shape = tuple(shape)
+    index = _index(index, x.value, shape)
+    return record("scatter", _scattered(x.value, index, shape), (x,), lambda dy: (getitem(dy, index),))
 
 
 def _scattered(a, index, shape):
-    if len(shape) == 2 and type(index) is np.ndarray and index.dtype.kind in "iu" and wanted(BY_MEMORY * a.size, a):
-        return kernels.embedding_gradient(index.reshape(-1) % shape[0], a.reshape(-1, shape[1]), shape[0])
+    if not _distinct(index):
+        return compiled.scatter_rows(a, index, shape)
     value = xp_of(a).zeros(shape, a.dtype)
-    if _distinct(index):
-        value[index] = a
-    else:
-        scatter_add(value, index, a)
+    value[index] = a
     return value
 
 
@@ -56,17 +63,13 @@ def gather(x, index, axis=-1):
     if index.ndim != x.ndim:
         raise InputError(must_be("gather", "index", f"an array with {x.ndim} axes, as x", f"{index.ndim} axes"))
     full = [xp.arange(n).reshape([-1 if k == j else 1 for j in range(x.ndim)]) for k, n in enumerate(index.shape)]
-    full[axis] = index
+    full[axis] = _index(index, x.value, x.shape[axis : axis + 1 or None])
     return getitem(x, tuple(full))
 
 
 def embedding(weight, ids):
     """Rows of a table: weight (V, D), ids (...) of ints in [0, V) -> (..., D)."""
     weight, ids = lift(weight), _plain(ids)
-    if ids.dtype.kind not in "iu":
-        raise DtypeError(must_be("embedding", "ids", "an integer array", ids.dtype))
-    if ids.size and (ids.min() < 0 or ids.max() >= weight.shape[0]):
-        what, got = f"in [0, V) = [0, {weight.shape[0]})", f"{int(ids.min())}..{int(ids.max())}"
-        raise InputError(must_be("embedding", "ids", what, got))
-    value = memory.take(weight.value, ids) if type(weight.value) is np.ndarray else weight.value[ids]
+    ids = numbers_below("embedding", "ids", ids, weight.shape[0], weight.value)
+    value = compiled.take(weight.value, ids)
     return record("embedding", value, (weight,), lambda dy: (scatter(dy, ids, weight.shape),))

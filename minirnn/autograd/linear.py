@@ -1,6 +1,6 @@
 """Matrix products and what is made of them."""
 
-from minirnn.array import xp_of
+from minirnn.array import check_device, xp_of
 from minirnn.autograd.arithmetic import expand, sum_to
 from minirnn.autograd.compiled import add_row, product
 from minirnn.autograd.reduce import sum
@@ -93,7 +93,9 @@ def einsum(subscripts, *operands):
             gradients.append(expand(dx, x.shape))
         return gradients
 
-    value = xp_of(*(x.value for x in operands)).einsum(
+    for number, x in enumerate(operands):
+        check_device("einsum", f"operand {number}", x.value, operands[0].value, "operand 0")
+    value = xp_of(operands[0].value).einsum(
         ",".join(ins) + "->" + out, *(x.value for x in operands), optimize=len(ins) > 2
     )
     return record("einsum", value, operands, vjp)

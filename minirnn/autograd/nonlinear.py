@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from minirnn.array import xp_of
+from minirnn.array import beside, logistic, xp_of
 from minirnn.autograd.arithmetic import multiply
 from minirnn.autograd.reduce import sum
-from minirnn.autograd.tape import lift, output_again, record
+from minirnn.autograd.tape import Tensor, lift, output_again, record
 
 
 def tanh(x):
@@ -20,16 +20,10 @@ def tanh(x):
     return record("tanh", value, (x,), vjp)
 
 
-def sigmoid_array(a):
-    """Logistic function of an array, without overflow: 1 / (1 + exp(-a)) = (1 + tanh(a/2)) / 2."""
-    half = a.dtype.type(0.5)
-    return half * xp_of(a).tanh(half * a) + half
-
-
 def sigmoid(x):
     """Logistic function 1 / (1 + e^-x)."""
     x = lift(x)
-    value = sigmoid_array(x.value)
+    value = logistic(x.value)
 
     def vjp(dy):
         y = output_again(value, sigmoid, x)
@@ -67,7 +61,7 @@ def _softmax_array(a, axis):
 
 
 def softmax(x, axis=-1):
-    """exp(x) / sum exp(x) along an axis: positive, adds up to 1. Same shape as x."""
+    """exp(x) / sum exp(x) along an axis, of x's shape: [0, log 3] -> [0.25, 0.75]."""
     x = lift(x)
     value = _softmax_array(x.value, axis)
 
@@ -79,7 +73,7 @@ def softmax(x, axis=-1):
 
 
 def log_softmax(x, axis=-1):
-    """log of softmax, exact where softmax underflows. Same shape as x."""
+    """log of softmax, of x's shape, exact where softmax underflows: [0, 1000] -> [-1000, 0]."""
     x = lift(x)
     xp = xp_of(x.value)
     shifted = x.value - x.value.max(axis=axis, keepdims=True)
@@ -88,7 +82,7 @@ def log_softmax(x, axis=-1):
 
 
 def logsumexp(x, axis=-1, keepdims=False):
-    """log sum exp(x) along one axis, without overflow; an axis of -inf gives -inf."""
+    """log sum exp(x) along one axis, without overflow: [1000, 1000] -> 1000.69; an axis of -inf gives -inf."""
     x = lift(x)
     xp = xp_of(x.value)
     top = x.value.max(axis=axis, keepdims=True)
@@ -106,4 +100,5 @@ def logsumexp(x, axis=-1, keepdims=False):
 
 def dropout(x, mask):
     """x times a given mask of factors (0 or 1, or 0 and 1/keep), an array that broadcasts to x's shape."""
-    return multiply(x, mask)
+    x = lift(x)
+    return multiply(x, mask if isinstance(mask, Tensor) else Tensor(beside(mask, x.value, "dropout", "mask")))

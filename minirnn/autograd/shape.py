@@ -1,6 +1,6 @@
 """Operations that move entries without changing them; each adjoint moves them back."""
 
-from minirnn.array import xp_of
+from minirnn.array import check_device, xp_of
 from minirnn.autograd.tape import Tensor, lift, record, record_many
 from minirnn.errors import InputError, must_be
 
@@ -44,7 +44,9 @@ def concatenate(parts, axis=0):
     parts = tuple(lift(p) for p in parts)
     if not parts:
         raise InputError(must_be("concatenate", "parts", "at least one tensor", "none"))
-    value = xp_of(*(p.value for p in parts)).concatenate([p.value for p in parts], axis=axis)
+    for number, part in enumerate(parts):
+        check_device("concatenate", f"part {number}", part.value, parts[0].value, "part 0")
+    value = xp_of(parts[0].value).concatenate([p.value for p in parts], axis=axis)
     return record("concatenate", value, parts, lambda dy: split(dy, [p.shape[axis] for p in parts], axis))
 
 

@@ -12,7 +12,7 @@ from itertools import count
 
 import numpy as np
 
-from minirnn.array import check_float, device_of, to_cpu, xp_of
+from minirnn.array import check_device, check_float, device_of, to_cpu, xp_of
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
 _number = count().__next__
@@ -59,8 +59,8 @@ class Node:
 class Tensor:
     """An array on the tape: ``value`` is the array, ``grad`` (a Tensor or None) what ``backward`` accumulated.
 
-    Tensor(value, requires_grad=False): value is an array, a number or nested lists. The array is not copied and
-    never written to. Raises DtypeError for float16, and for anything but float32/float64 with requires_grad.
+    Tensor([1.0, 2.0], requires_grad=True) takes nested lists, a number or an array, which is not copied and never
+    written to. Raises DtypeError for float16, and for anything but float32/float64 with requires_grad.
     """
 
     __slots__ = ("value", "requires_grad", "grad", "node", "index", "hooks", "__weakref__")
@@ -106,8 +106,8 @@ class Tensor:
     def backward(self, cotangent=None, create_graph=False):
         """Add the gradient of this tensor to ``.grad`` of every leaf with requires_grad that it was made from.
 
-        cotangent: dL/d(self), of self's shape; may be left out when self is a single number.
-        Raises InputError when nothing was recorded or the cotangent has another shape.
+        After x = Tensor(3.0, requires_grad=True) and (x * x).backward(), x.grad is 6. cotangent: dL/d(self), of self's
+        shape, may be left out when self is a single number. InputError when nothing was recorded or the shape differs.
         """
         cotangent = _cotangent("backward", self, cotangent)
         for leaf, gradient in _backpropagate([self], [cotangent], create_graph)[0].items():
@@ -222,8 +222,10 @@ def _cotangent(where, output, cotangent):
             raise InputError(must_be(where, "cotangent", what, "None", "sum() the loss first"))
         return Tensor(xp_of(output.value).ones_like(output.value))
     if not isinstance(cotangent, Tensor):
-        cotangent = Tensor(xp_of(output.value).asarray(cotangent, dtype=output.dtype))
+        array = cotangent if getattr(cotangent, "ndim", 0) else xp_of(output.value).asarray(cotangent)
+        cotangent = Tensor(array.astype(output.dtype, copy=False))
     check_shape(where, "cotangent", cotangent, "the output's shape", output.shape)
+    check_device(where, "cotangent", cotangent.value, output.value, "the output")
     return cotangent
 
 
@@ -231,8 +233,8 @@ def grad(outputs, inputs, cotangents=None, create_graph=False):
     """Gradients of outputs with respect to inputs: a tuple of Tensors, one of each input's shape (zeros if unused).
 
     outputs, inputs: a Tensor or a sequence of Tensors (inputs may be leaves or results); cotangents: dL/d(output) of
-    each output, needed unless it is a single number. With create_graph the result can be differentiated again.
-    ``.grad`` is left alone. Raises InputError when an input does not require a gradient.
+    each output, needed unless it is a single number. grad(x * x, x) at 3 is (6,); with create_graph the result can be
+    differentiated again, to 2. ``.grad`` is left alone. InputError when an input does not require a gradient.
     """
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
@@ -252,8 +254,9 @@ def grad(outputs, inputs, cotangents=None, create_graph=False):
 def _backpropagate(outputs, cotangents, create_graph, wanted=()):
     """({leaf: gradient}, {(node, index): gradient of a wanted result}).
 
-    Operations are taken latest first, from a heap: by the time of its turn an operation has heard from all that used
-    it. This is a loop, not recursion, so chains may be long; its body runs for every operation, hence its plainness.
+    Operations are taken latest first, from a heap: of y = x * x (number 1), z = y + 1 (2) and y * z (3) in the order 3,
+    2, 1, so that y has heard from both that used it. A loop, not recursion: chains may be long; its body runs for every
+    operation, hence its plainness.
     """
     # when only results are wanted, what was recorded before the earliest of them cannot matter
     first = min((x.node.number if x.node is not None else 0 for x in wanted), default=0)
@@ -309,7 +312,7 @@ def lift(x):
 def pair(where, x, y):
     """Both arguments as Tensors of one float type: a bare number takes the other's type, two arrays must agree."""
     if type(x) is Tensor and type(y) is Tensor:
-        if x.value.dtype == y.value.dtype:
+        if x.value.dtype == y.value.dtype and type(x.value) is type(y.value):
             return x, y
     elif isinstance(y, (int, float)) and isinstance(x, Tensor):
         return x, Tensor(xp_of(x.value).asarray(y, dtype=x.dtype if x.dtype.kind == "f" else None))
@@ -320,6 +323,7 @@ def pair(where, x, y):
         raise DtypeError(
             must_be(where, "arguments", "of one float type", f"{x.dtype} and {y.dtype}", "convert one with astype")
         )
+    check_device(where, "the second array", y.value, x.value, "the first")
     return x, y
 
 

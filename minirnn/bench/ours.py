@@ -17,7 +17,7 @@ from minirnn.bench.workloads import (
     tape_data,
     unroll_data,
 )
-from minirnn.models.word_lm import LanguageModel
+from minirnn.models.language_model import LanguageModel
 
 
 def make(w):

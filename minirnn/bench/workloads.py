@@ -74,7 +74,7 @@ class Workload:
 
 
 def layer_flops(cell, B, T, D, H):
-    """2 for a multiply-add, 3 products (forward, input gradient, weight gradient) for each of the two weights."""
+    """2 for a multiply-add, 3 products (forward, input and weight gradient) for each of two weights. speed (G1)"""
     return 3 * 2 * B * T * GATES[cell] * H * (D + H)
 
 

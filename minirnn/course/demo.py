@@ -1,7 +1,5 @@
 """``minirnn demo``: prove an LSTM's gradients, train it with and without recurrent dropout, write a report."""
 
-import base64
-import html
 import shutil
 import time
 from dataclasses import dataclass
@@ -11,12 +9,14 @@ import tyro
 
 from minirnn.errors import InputError
 from minirnn.gradcheck import Verdict, report, suite
+from minirnn.models import registry
+from minirnn.models.language_model.sample import Options as Sample
+from minirnn.models.language_model.sample import sample
+from minirnn.plots import png
 from minirnn.plots.curves import learning_curves
-from minirnn.plots.vcurve import png, v_curves
-from minirnn.train.config import preset
+from minirnn.plots.page import Section, page, picture, text
+from minirnn.plots.vcurve import v_curves
 from minirnn.train.run_folder import RunFolder
-from minirnn.train.runs import load_model, read_config, resume_run, train_language_model
-from minirnn.train.sampling import sample_text
 
 # name -> what differs from the classroom recipe of thesis sec. 3.4.2
 RUNS = {"no dropout": {}, "recurrent dropout": {"scheme": "ours", "rate": 0.25, "sampling": "per_step"}}
@@ -61,8 +61,8 @@ def main(argv):
         outcomes[name] = outcome = _train(folder, name, options, difference)
         if outcome.status:
             return outcome.status
-    page = _report(folder, row, outcomes, options.seed)
-    print(f"\nreport: {page}   ({time.monotonic() - start:.0f} s)\n")
+    path = _report(folder, row, outcomes, options.seed)
+    print(f"\nreport: {path}   ({time.monotonic() - start:.0f} s)\n")
     print(NEXT.format(run=outcomes["recurrent dropout"].path))
     return 0 if row.verdict is Verdict.PASS else 1
 
@@ -79,17 +79,16 @@ def _delete(folder):
 
 def _train(folder, name, options, difference):
     """Train one of the two runs, go on with it, or take it as it is when it is complete."""
-    config = preset("word", "classroom", epochs=options.epochs, hidden=options.hidden, embedding=options.hidden,
-                    seed=options.seed, **difference)
+    config = registry.configure("word-lm", "classroom", epochs=options.epochs, hidden=options.hidden,
+                                embedding=options.hidden, seed=options.seed, **difference)
     path = folder / name.replace(" ", "-")
     if not path.exists():
-        return train_language_model(config, runs=folder, name=path.name)
-    run_folder = RunFolder.open(path)
-    if read_config(run_folder, run_folder.read_json("config.json")) != config:
+        return registry.train("word-lm", config, folder, path.name)
+    if registry.configuration("word-lm", RunFolder.open(path).config()["config"]) != config:
         raise InputError(
             f"demo: {path} was made with other options; add --fresh to delete it, or choose another --runs"
         )
-    return resume_run(path)
+    return registry.resume(path)
 
 
 def _epochs(outcome):
@@ -111,34 +110,31 @@ def _report(folder, row, outcomes, seed):
     lines.append(f"claim: recurrent dropout lowers validation perplexity: {'held' if dropped < plain else 'NOT held'}"
                  f" ({plain:.1f} -> {dropped:.1f})")
     comparison = "\n".join(lines)
-    model, vocab, _ = load_model(outcomes["recurrent dropout"].path)
-    sample = sample_text(model, vocab, prime="the class", length=60, temperature=0.7, seed=seed)
-    print(comparison, f"\nsample, temperature 0.7:\n{sample}", sep="\n")
+    asked = Sample(prime="the class", length=60, temperature=0.7, seed=seed)
+    written = sample(registry.load(outcomes["recurrent dropout"].path), asked)["sample.txt"].decode()
+    print(comparison, f"\nsample, temperature 0.7:\n{written}", sep="\n")
     curves = png(learning_curves({name: _epochs(outcome) for name, outcome in outcomes.items()}))
     finding = next(part.finding for part in row.parts if part.finding is not None)
-    page = folder / "report.html"
+    path = folder / "report.html"
     run = outcomes["recurrent dropout"].path
-    page.write_text(_page(row, comparison, sample, curves, png(v_curves(finding)), run), encoding="utf-8")
-    return page
+    path.write_text(_page(row, comparison, written, curves, png(v_curves(finding)), run), encoding="utf-8")
+    return path
 
 
-def _page(row, comparison, sample, curves, vees, run):
-    def image(data, alt):
-        return f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
-
-    details = html.escape("\n".join(report.details(row)))
-    return "\n".join([
-        "<!doctype html><html lang=en><meta charset=utf-8><title>minirnn demo</title>",
-        f"<style>{report.STYLE}</style><h1>minirnn: proven, trained, compared</h1>",
-        "<h2>1. The gradient</h2><p>Every slope of the LSTM was measured at many step sizes. To the right of each V "
-        "the error is truncation, to the left rounding; the hand-derived gradient is compared with the bottom, the "
-        "tape and "
-        "the compiled kernel with the hand-derived one.</p>",
-        image(vees, "V-curves of the LSTM"), f"<pre>{details}</pre>",
-        "<h2>2. Learning</h2><p>One LSTM layer on Python's help texts, the recipe of thesis sec. 3.4.2 at classroom "
-        "scale, "
-        "without and with recurrent dropout of the update, thesis (3.3.10).</p>",
-        image(curves, "learning curves"), f"<pre>{html.escape(comparison)}</pre>",
-        f"<h2>3. A sample</h2><pre>{html.escape(sample)}</pre>",
-        f"<h2>4. What next</h2><pre>{html.escape(NEXT.format(run=run))}</pre></html>",
+def _page(row, comparison, written, curves, vees, run):
+    gradient = (
+        "<p>Every slope of the LSTM was measured at many step sizes. To the right of each V the error is truncation, "
+        "to the left rounding; the hand-derived gradient is compared with the bottom, the tape and the compiled kernel "
+        "with the hand-derived one.</p>"
+    )
+    learning = (
+        "<p>One LSTM layer on Python's help texts, the recipe of thesis sec. 3.4.2 at classroom scale, without and "
+        "with recurrent dropout of the update, thesis (3.3.10).</p>"
+    )
+    details = "\n".join(report.details(row))
+    return page("minirnn: proven, trained, compared", [
+        Section("1. The gradient", gradient + picture(vees, "V-curves of the LSTM") + text(details)),
+        Section("2. Learning", learning + picture(curves, "learning curves") + text(comparison)),
+        Section("3. A sample", text(written)),
+        Section("4. What next", text(NEXT.format(run=run))),
     ])

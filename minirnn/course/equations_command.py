@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from minirnn.course.equations import checkout, collect
+from minirnn.course.equations import SOURCES, checkout, collect
 from minirnn.errors import InputError
 
 
@@ -14,11 +14,11 @@ from minirnn.errors import InputError
 class Options:
     """List every equation of the sources that the code implements: where it is computed, tested and derived.
 
-    Exit status 1 when a cited equation has no chapter. Example: minirnn equations 2.2.5
+    Exit status 1 when a cited equation has no chapter. Examples: minirnn equations 2.2.5; minirnn equations speed G4
     """
 
-    number: Annotated[str | None, tyro.conf.Positional] = None
-    """One equation, such as 2.2.5; all when left out."""
+    name: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """One equation, 2.2.5 of the thesis or speed G4 of another source, or all of a source, speed; all when left out."""
     json: bool = False
     """Print JSON."""
 
@@ -26,15 +26,20 @@ class Options:
 def main(argv):
     options = tyro.cli(Options, prog="minirnn equations", args=argv)
     equations = collect(checkout())
-    if options.number is not None:
-        if options.number not in equations:
-            raise InputError(f"equations: no code, test or chapter cites ({options.number}); try minirnn equations")
-        equations = {options.number: equations[options.number]}
+    if options.name:
+        asked = " ".join(options.name).removeprefix("thesis ")
+        equations = {name: e for name, e in equations.items() if asked in (name, e.source)}
+        if not equations:
+            raise InputError(f"equations: no code, test or chapter cites ({asked}); try minirnn equations")
     if options.json:
         print(json.dumps([asdict(e) for e in equations.values()], indent=2))
     else:
+        source = None
         for e in equations.values():
-            print(f"({e.number})")
+            if e.source != source:
+                source = e.source
+                print(f"{source}: {SOURCES[source].title}")
+            print(f"{source} ({e.number})")
             for name, places in (("chapter", e.chapters), ("code", e.code), ("test", e.tests)):
                 print(f"  {name:<8}{_shortened(places)}")
     return 1 if any(not e.chapters for e in equations.values()) else 0

@@ -10,8 +10,8 @@ import numpy as np
 
 from minirnn.cells.activations import sigmoid
 from minirnn.errors import InputError, must_be
-from minirnn.experiments import memory
 from minirnn.gradcheck import check_vjp
+from minirnn.models.language_model import memory
 
 
 @dataclass(frozen=True)

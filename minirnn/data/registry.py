@@ -1,17 +1,17 @@
 """What a data set is, where its files are looked for, and ``load``."""
 
-import difflib
 import gzip
 import hashlib
 import inspect
 import os
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from minirnn.data.download import Mirror, download
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, must_be, near
 
 SOURCES = ("search", "local", "twin")
 
@@ -55,9 +55,8 @@ def find_set(name, sets):
     wanted = str(name).lower().replace("_", "-")
     if wanted in by_name:
         return by_name[wanted]
-    near = difflib.get_close_matches(wanted, by_name, n=3, cutoff=0.5)
-    near += [known for known in by_name if known not in near and (wanted in known or known in wanted)]
-    hint = f"did you mean {' or '.join(near)}?" if near else "see 'minirnn data list'"
+    parts = [known for known in by_name if wanted in known or known in wanted]  # "penn-ptb"
+    hint = f"did you mean {' or '.join(parts)}?" if parts else near(wanted, by_name) or "see 'minirnn data list'"
     raise InputError(must_be("data", "set", "one of " + ", ".join(by_name), repr(name), hint))
 
 
@@ -77,16 +76,20 @@ def data_folder(folder=None):
 
 
 def cache_folder():
-    """Where downloads are kept: MINIRNN_CACHE, else the user's cache folder of this system."""
+    """Where downloads are kept: MINIRNN_CACHE/data, else minirnn/data in the user's cache folder of this system.
+
+    The kernels keep theirs beside it, by a function of their own (kernels/jit.py): that package imports numpy and numba
+    alone, so that it can be taken out, and honours NUMBA_CACHE_DIR too. A test holds the two together.
+    """
     if os.environ.get("MINIRNN_CACHE"):
         return Path(os.environ["MINIRNN_CACHE"]).expanduser() / "data"
-    if os.name == "nt":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif os.uname().sysname == "Darwin":
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "minirnn" / "data"
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "minirnn" / "data"
 
 
 def locate(file, folder=None):

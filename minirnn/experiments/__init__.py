@@ -1,28 +1,8 @@
-"""Experiments: every table and figure of the sources as one command, with the source's numbers beside ours."""
+"""Experiments: what a table or figure of the sources is, its runs, and its outcome beside the source's numbers.
 
-import difflib
-import importlib
+It knows no model: each has its own tables in ``minirnn/models/NAME/tables.py``.
+"""
 
-from minirnn.errors import InputError, must_be
+from minirnn.experiments.experiment import Claim, Column, Experiment, Row, Scale
 
-# name -> (module that holds it, name of the Experiment there)
-EXPERIMENTS = {
-    "table-3.1": ("temporal_order", "EXPERIMENT"),
-    "table-3.2": ("word_lm", "TABLE"),
-    "table-3.3": ("char_lm", "EXPERIMENT"),
-    "table-3.4": ("ner", "EXPERIMENT"),
-    "table-3.5": ("sentiment", "EXPERIMENT"),
-    "memory-scaling": ("memory", "EXPERIMENT"),
-    "figure-3.1": ("schemes", "EXPERIMENT"),
-    "figure-3.2": ("word_lm", "FIGURE"),
-}
-
-
-def find(name):
-    """The Experiment called ``name``; InputError that suggests near names."""
-    if name not in EXPERIMENTS:
-        near = difflib.get_close_matches(name, EXPERIMENTS, n=2, cutoff=0.6)
-        hint = f"did you mean {' or '.join(near)}?" if near else ""
-        raise InputError(must_be("reproduce", "experiment", f"one of {', '.join(EXPERIMENTS)}", repr(name), hint))
-    module, attribute = EXPERIMENTS[name]
-    return getattr(importlib.import_module(f"minirnn.experiments.{module}"), attribute)
+__all__ = ["Claim", "Column", "Experiment", "Row", "Scale"]

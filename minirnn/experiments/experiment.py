@@ -9,7 +9,7 @@ SAMPLINGS = {"step": "per_step", "sequence": "per_sequence"}  # as rows are name
 
 
 class NotRun(LookupError):
-    """A claim asks for a row that was not run."""
+    """A claim asks for a row that was not run, or of which a run diverged."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class Scale:
 class Experiment:
     """A table or figure of the sources.
 
-    kind names how a run is done (``minirnn.experiments.kinds``), ``configure(row, scale, seed)`` makes its
-    configuration from the settings. ``curve`` names the metrics of every epoch that are kept; ``draw(results)``, if
-    there is one, makes the figure (matplotlib). ``measure(job, data folder)``, if there is one, adds metrics to those
-    of a finished run; ``kept`` names what of a run is stored whole.
+    kind is the registered model that is trained, ``configure(row, scale, seed)`` makes its configuration from the
+    settings. ``curve`` names the metrics of every epoch that are kept; ``draw(results)``, if there is one, makes the
+    figure (matplotlib). ``measure(run, data folder)``, if there is one, adds metrics to those of a Loaded run that
+    ended; ``kept`` names what of a run is stored whole.
     """
 
     name: str
@@ -83,25 +83,34 @@ class Experiment:
     draw: Callable | None = None
 
 
-def configuring(config):
-    """An Experiment's ``configure``: class ``config`` with the settings of the scale, then the row's, and the seed."""
-    return lambda row, scale, seed: config(**{**scale.settings, **row.settings, "seed": seed})
+def configuring(name, configure):
+    """An Experiment's ``configure``: the model ``name`` with the scale's preset and settings, the row's, and the seed.
+
+    ``configure(name, preset, **settings)`` is that of the model's task.
+    """
+
+    def configured(row, scale, seed):
+        settings = {**scale.settings, **row.settings, "seed": seed}
+        return configure(name, settings.pop("preset"), **settings)
+
+    return configured
 
 
 class Results:
     """Measured values of an experiment: ``results(row, column)`` is the mean over seeds."""
 
-    def __init__(self, experiment, runs):
+    def __init__(self, experiment, runs, fair=False):
         """``runs`` {row key: list of result.json contents, one a seed, with their "seed", and "epochs" {metric: values}
         where kept}."""
-        self.experiment, self.runs = experiment, runs
+        self.experiment, self.runs, self.fair = experiment, runs, fair
         self.columns = {column.title: column for column in experiment.columns}
 
     def values(self, row, column):
-        """One number a seed of a cell of the table, ``absent`` where it was not measured; NotRun without runs."""
-        entry = self.columns[column]
-        found = [run.get(entry.metric) for run in self.runs.get(row, ())]
-        if not found:
+        """One number a seed of a cell of the table, ``absent`` where it was not measured; NotRun without runs, and
+        where ``fair`` also when one of them diverged."""
+        entry, runs = self.columns[column], self.runs.get(row, ())
+        found = [run.get(entry.metric) for run in runs]
+        if not found or (self.fair and any(run.get("status") == "diverged" for run in runs)):
             raise NotRun(row)
         return np.array([entry.absent if value is None else value * entry.factor for value in found])
 
@@ -115,11 +124,11 @@ class Results:
         return self.runs[row][0]["epochs"]
 
     def judge(self, scale):
-        """[(claim's text, True, False, or None where its rows were not run)] of the scale's claims.
+        """[(claim's text, True, False, or None where its rows were not run or diverged)] of the scale's claims.
 
         Judged on the seeds that all rows have which were run at all, so that means are compared over equal seeds.
         """
-        judged, fair = [], Results(self.experiment, self._of_common_seeds())
+        judged, fair = [], Results(self.experiment, self._of_common_seeds(), fair=True)
         for claim in self.experiment.scales[scale].claims:
             try:
                 judged.append((claim.text, bool(claim.holds(fair))))

@@ -3,30 +3,43 @@
 import numpy as np
 
 from minirnn.experiments.experiment import NotRun, Results
-from minirnn.train.run_folder import RunFolder, environment
+from minirnn.train.environment import environment
+from minirnn.train.run_folder import RunFolder
 
 HELD = {True: "held", False: "NOT HELD", None: "not judged"}
 
 
 def outcome(experiment, jobs, folder=None):
-    """(Results, {row: number of runs still missing}) of Jobs, complete or not."""
-    runs, missing = {}, {}
+    """(Results, {row: number of runs still missing}) of Jobs, ended or not; those of ingredients are left out.
+
+    What the experiment measures of a run is kept in its folder, so that it is measured once.
+    """
+    rows, runs, missing = {row.key for row in experiment.rows}, {}, {}
     for job in jobs:
+        if job.row not in rows:
+            continue
         result = job.result()
         if result is None:
             missing[job.row] = missing.get(job.row, 0) + 1
         else:
             kept = {"epochs": curves(job.path, experiment.curve)} if experiment.curve else {}
-            if experiment.measure is not None:
-                kept |= experiment.measure(job, folder)
+            if experiment.measure is not None and result["status"] != "diverged":
+                kept |= measured(experiment, job, folder)
             runs.setdefault(job.row, []).append({**result, **kept, "seed": job.seed, "config": job.config})
     return Results(experiment, runs), missing
 
 
+def measured(experiment, job, folder=None):
+    """What ``experiment.measure`` finds of a run, measured once for the same parameters and then read."""
+    run_folder = RunFolder.open(job.path)
+    inputs = {"run": run_folder.identity, "parameters": job.result()["parameters_sha256"]}
+    return run_folder.measured(experiment.name, inputs, lambda: experiment.measure(job.house.load(job.path), folder))
+
+
 def curves(path, names):
-    """{metric: value of every epoch} from a run folder's metrics.jsonl."""
+    """{metric: value of every epoch, None where it has none} from a run folder's metrics.jsonl."""
     epochs = [line for line in RunFolder.open(path).read_metrics() if line["kind"] == "epoch"]
-    return {name: [line[name] for line in epochs] for name in names}
+    return {name: [line.get(name) for line in epochs] for name in names}
 
 
 def as_json(experiment, scale, shown, results, missing):
@@ -38,9 +51,10 @@ def as_json(experiment, scale, shown, results, missing):
         rows.append({"row": row.key, "paper": row.reported, "ours": ours, "seeds": [run["seed"] for run in runs],
                      "missing": missing.get(row.key, 0), "seconds": [round(run["seconds"]) for run in runs],
                      "config": runs[0]["config"] if runs else None,
-                     "ended_by_hand": [run["seed"] for run in runs if run.get("ended") == "by hand"]})
+                     "ended_by_hand": [run["seed"] for run in runs if run["status"] == "by hand"],
+                     "diverged": [run["seed"] for run in runs if run["status"] == "diverged"]})
         for name in (*experiment.kept, *(["epochs"] if experiment.curve else [])):
-            rows[-1][name] = [run[name] for run in runs]
+            rows[-1][name] = [run.get(name) for run in runs]
     found = {(run["data"]["name"], run["data"]["origin"]) for runs in results.runs.values() for run in runs}
     return {
         "experiment": experiment.name, "title": experiment.title, "scale": scale,
@@ -80,9 +94,12 @@ def text(saved):
             if title in paired:
                 cells.append(f"{row['paper'][title]:{form}}" if title in row["paper"] else "")
             cells.append(_ours(row["ours"][title], form))
-        done, cut = len(row["seeds"]), len(row.get("ended_by_hand", ()))
+        done = len(row["seeds"])
         seeds = f"{done} of {done + row['missing']}" if row["missing"] else str(done)
-        lines.append([*cells, seeds + (f", {cut} ended by hand" if cut else "")])
+        for how in ("ended by hand", "diverged"):
+            number = len(row.get(how.replace(" ", "_"), ()))
+            seeds += f", {number} {how}" if number else ""
+        lines.append([*cells, seeds])
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     aligned = ["  ".join(f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}" for k, (cell, w) in enumerate(zip(line, widths)))
                for line in lines]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minirnn.array import to_cpu
+from minirnn.array import device_of, to_cpu, to_device
 from minirnn.errors import InputError, must_be
 from minirnn.gradcheck.findings import Entry, Finding, TensorFinding
 from minirnn.gradcheck.measurement import Measurement, differ
@@ -67,7 +67,7 @@ class _Comparison:
     def gradients(self, args):
         """What the vjp claims at these arguments: one array or None for each."""
         point = self.point
-        dys = tuple(u.astype(point.dtype) for u in point.cotangents)
+        dys = tuple(to_device(u.astype(point.dtype), point.device) for u in point.cotangents)
         with np.errstate(all="ignore"):
             got = self.vjp(dys[0] if point.single else dys, *(a.copy() for a in args))
         got = tuple(got) if isinstance(got, (tuple, list)) else (got,)
@@ -98,7 +98,7 @@ class _Comparison:
         """How far each claimed gradient moves when all arguments are jittered by a few ulps: rounding's share."""
         noise = [None if g is None else np.zeros(g.shape) for g in claimed]
         rng = np.random.default_rng(0)
-        jitter = lambda a: 1 + JITTER_ULPS * self.point.eps * rng.uniform(-1, 1, a.shape)
+        jitter = lambda a: to_device(1 + JITTER_ULPS * self.point.eps * rng.uniform(-1, 1, a.shape), device_of(a))
         for _ in range(3):
             shaken = [(a * jitter(a)).astype(a.dtype) if a.dtype.kind == "f" else a for a in self.point.args]
             for k, g in enumerate(self.gradients(shaken)):

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from minirnn.array import check_float, to_cpu
+from minirnn.array import check_float, device_of, to_cpu, to_device
 from minirnn.errors import InputError, must_be
 from minirnn.gradcheck import sweep
 
@@ -36,17 +36,18 @@ class Measurement:
         for k in self.floats:
             check_float("gradcheck", self.names[k], self.args[k])
         self.dtype = np.result_type(*(self.args[k].dtype for k in self.floats))
+        self.device = device_of(self.args[self.floats[0]])
         self.eps = float(np.finfo(self.dtype).eps)
         self.steps = sweep.ladder(self.dtype)
         first = self.outputs(self.args)
         self.single = not isinstance(first, (tuple, list))
         ys = tupled(first)
         if cotangents is None:
-            cotangents = [self.rng.standard_normal(np.shape(y)) for y in ys]
+            cotangents = [self.rng.standard_normal(shape_of(y)) for y in ys]
         self.cotangents = [np.asarray(to_cpu(u), np.float64) for u in tupled(cotangents)]
         for y, u in zip(ys, self.cotangents, strict=True):
-            if np.shape(y) != u.shape:
-                raise InputError(must_be("gradcheck", "cotangents", f"of the outputs' shape {np.shape(y)}", u.shape))
+            if shape_of(y) != u.shape:
+                raise InputError(must_be("gradcheck", "cotangents", f"of the outputs' shape {shape_of(y)}", u.shape))
         self.first = [np.array(to_cpu(y)) for y in ys]
         self.size = sum(float(np.abs(u * y).sum()) for u, y in zip(self.cotangents, self.first))
 
@@ -94,7 +95,7 @@ class Measurement:
     def slope(self, k, line):
         """Measure argument k along one line on the whole ladder of steps."""
         a = self.args[k]
-        reach = float(np.abs(a[line] if isinstance(line, tuple) else a).max())
+        reach = float(abs(a[line] if isinstance(line, tuple) else a).max())
         values, taken = self._climb(k, line, max(1.0, reach))
         if 0 < reach < 1 and not np.isfinite(values).all():  # the ladder leaves the domain, such as that of a logarithm
             values, taken = self._climb(k, line, reach)
@@ -121,7 +122,7 @@ class Measurement:
             there[line] += step
             taken = step if isinstance(step, complex) else float(there[line]) - float(a[line])
         else:
-            there = there + (step * line).astype(wide)
+            there = there + to_device((step * line).astype(wide), device_of(a))
         return [*self.args[:k], there, *self.args[k + 1 :]], taken
 
     def _complex_slopes(self, slopes):
@@ -142,6 +143,11 @@ class Measurement:
                     slope = slope._replace(value=value, uncertainty=min(slope.uncertainty, rounding))
                 sharper[k].append(slope)
         return sharper
+
+
+def shape_of(y):
+    """The shape of an output: an array on any device, or a number."""
+    return tuple(y.shape) if hasattr(y, "shape") else np.shape(y)
 
 
 def tupled(value):

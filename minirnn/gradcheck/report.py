@@ -1,20 +1,19 @@
 """The printed table, and the HTML report with V-curves."""
 
-import base64
 import html
 import re
 from pathlib import Path
 
 from minirnn.gradcheck.verdict import Verdict
-from minirnn.plots.vcurve import png, v_curves
+from minirnn.plots import page as pages
+from minirnn.plots import png
+from minirnn.plots.vcurve import v_curves
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; color: #222 }
-table { border-collapse: collapse; margin: 1em 0 }
-td, th { padding: .15em .8em; text-align: left; border-bottom: 1px solid #ddd }
-td.n { font-variant-numeric: tabular-nums } .PASS { color: #17692c } .bad { color: #b00020; font-weight: 600 }
-pre { background: #f6f6f6; padding: .8em; overflow-x: auto } img { max-width: 100% }
-"""
+V_CURVES = (
+    "Below, the V-curves: each slope was measured at many step sizes. To the right the error is truncation, to the "
+    "left rounding; extrapolation deepens the V. The claimed gradient is compared with the value at the bottom, or, "
+    "where the function takes complex arguments, with the complex step, which has no rounding side at all."
+)
 
 
 def table(rows):
@@ -104,28 +103,16 @@ def write_html(folder, rows, headline):
 
 
 def _page(rows, figures, headline):
-    lines = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>minirnn gradient report</title>",
-        f"<style>{STYLE}</style><h1>Gradient report</h1><p>{html.escape(headline)}</p>",
-        "<table><tr><th>kind<th>case<th>verdict<th>errors</tr>",
-    ]
-    for row in rows:
-        parts = html.escape(", ".join(f"{part.label} {part.error:.1e}" for part in row.parts))
-        verdict, name = _coloured(row.verdict), html.escape(row.name)
-        lines.append(f"<tr><td>{row.kind}<td>{name}<td>{verdict}<td class=n>{parts}</tr>")
-    lines.append(
-        "</table><p>Below, the V-curves: each slope was measured at many step sizes. To the right the error is "
-        "truncation, to the left rounding; extrapolation deepens the V. The claimed gradient is compared with the "
-        "value at the bottom, or, where the function takes complex arguments, with the complex step, which has no "
-        "rounding side at all.</p>"
-    )
+    listed = [[row.kind, row.name, _coloured(row.verdict),
+               ("n", ", ".join(f"{part.label} {part.error:.1e}" for part in row.parts))] for row in rows]
+    overview = f"<p>{html.escape(headline)}</p>" + pages.table(["kind", "case", "verdict", "errors"], listed)
+    curves = [pages.Section("", f"<p>{V_CURVES}</p>")]
     for name, (finding, image) in figures.items():
-        data = base64.b64encode(image).decode()
-        lines.append(f"<h2>{html.escape(finding.name)}: {_coloured(finding.verdict)}</h2>")
-        lines.append(f'<img alt="V-curves of {html.escape(name)}" src="data:image/png;base64,{data}">')
-        lines.append(f"<pre>{html.escape(str(finding))}</pre>")
-    return "\n".join([*lines, "</html>"])
+        kind, verdict = _coloured(finding.verdict)
+        heading = f"{html.escape(finding.name)}: <span class={kind}>{verdict}</span>"
+        curves.append(pages.Section(heading, pages.picture(image, f"V-curves of {name}") + pages.text(str(finding))))
+    return pages.page("Gradient report", curves, before=overview)
 
 
 def _coloured(verdict):
-    return f'<span class="{"PASS" if verdict is Verdict.PASS else "bad"}">{html.escape(str(verdict))}</span>'
+    return "good" if verdict is Verdict.PASS else "bad", str(verdict)

@@ -20,9 +20,10 @@ from minirnn.gradcheck.cells import check_cell, largest_difference
 from minirnn.gradcheck.findings import Finding
 from minirnn.gradcheck.tape import check
 from minirnn.gradcheck.verdict import Verdict, severest
-from minirnn.models.sequence_classifier import SequenceClassifier, TextClassifier
+from minirnn.models.language_model import LanguageModel
+from minirnn.models.sentiment import TextClassifier
 from minirnn.models.tagger import Tagger
-from minirnn.models.word_lm import LanguageModel
+from minirnn.models.temporal_order import SequenceClassifier
 
 COMPOSED_TOLERANCE = 1e-12
 FUSED_TOLERANCE = {"float64": 1e-12, "float32": 1e-5}

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from minirnn.array import FLOATS
+from minirnn.array import FLOATS, device_of, to_cpu, to_device, xp_of
 from minirnn.autograd import Tensor, grad, no_grad
 from minirnn.errors import InputError, must_be
 from minirnn.gradcheck import signatures
@@ -39,7 +39,7 @@ def check(function, inputs, *, order=1, name=None, names=None, cotangents=None, 
         ys = call.values(*arrays)
         draw = np.random.default_rng(rng)
         us = cotangents if cotangents is not None else [draw.standard_normal(y.shape) for y in ys]
-        us = [np.asarray(u, dtype=y.dtype) for u, y in zip(tupled(us), ys)]
+        us = [to_device(np.asarray(to_cpu(u), dtype=y.dtype), device_of(y)) for u, y in zip(tupled(us), ys)]
         second = _SecondOrder(call, len(arrays))
         names += [f"cotangent{k}" for k in range(len(us))]
         options = {"complex_step": False, **options}
@@ -100,7 +100,7 @@ class _SecondOrder:
     def vjp(self, dys, *arrays):
         with self.at(arrays) as (firsts, leaves):
             if not any(g.requires_grad for g in firsts):  # a derivative of zero everywhere, such as that of sign
-                return tuple(np.zeros_like(a) if a.dtype.kind == "f" else None for a in arrays)
+                return tuple(xp_of(a).zeros_like(a) if a.dtype.kind == "f" else None for a in arrays)
             return tuple(None if g is None else g.value for g in _gradients(firsts, leaves, dys))
 
 

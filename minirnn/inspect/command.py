@@ -18,7 +18,7 @@ from minirnn.inspect.page import page
 from minirnn.inspect.run import inspect_run
 from minirnn.inspect.specimen import inspect_cell
 from minirnn.nn.recurrent_dropout import ALIASES, SCHEMES
-from minirnn.train.config import need_rate
+from minirnn.train.supervised import need_rate
 
 HELP = f"""Look into a recurrent layer, per gate and time step: gradient norms, saturation, dropout masks, contents, and
 singular values of the step. One HTML file that needs no network, with a slider over the checkpoints of a training run
@@ -69,7 +69,7 @@ def main(argv):
     for other in ("split", "batch"):
         if options.text is not None and given.get(other) is not None:
             raise InputError(f"inspect: --text and --{other} must be given one at a time, got both")
-    need_rate("inspect", given, options.rate)
+    need_rate("inspect", given)
     out = options.out
     if out is None and not options.as_json:
         here = Path(options.target) if is_run else Path(f"inspect-{find(options.target)[0]}.html")

@@ -10,6 +10,7 @@ import numpy as np
 from minirnn.inspect.inspection import plain
 from minirnn.inspect.measure import LIMITS
 from minirnn.inspect.wording import panels
+from minirnn.plots import page as pages
 
 MAP_BYTES = 800_000  # of all heat maps together, a byte a cell; beyond it every k-th unit is shown
 QUANTILES = {"largest": 1.0, "90 %": 0.9, "median": 0.5, "10 %": 0.1, "smallest": 0.0}
@@ -19,22 +20,21 @@ SYMBOL = 14  # letters of a symbol on the time axis
 def page(inspection):
     """The whole page as text."""
     data = json.dumps(_data(inspection), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    title = html.escape(f"{inspection.name}: BPTT microscope")
-    last = len(inspection.frames) - 1
     words = [inspection.subject, inspection.loss, *inspection.notes]
-    sections = "\n".join(
-        f'<section id="{key}"><h2>{heading}</h2><p>{sentence}</p><div class=figure></div></section>'
-        for key, heading, sentence in panels(inspection, unit_stride(inspection))
-    )
+    sections = [pages.Section(heading, f"<p>{sentence}</p><div class=figure></div>", key)
+                for key, heading, sentence in panels(inspection, unit_stride(inspection))]
+    return pages.page(
+        f"{inspection.name}: BPTT microscope", sections, style=_file("page.css"),
+        before="\n".join([*(f"<p>{html.escape(text)}</p>" for text in words), _controls(inspection)]),
+        after=f"""<script type="application/json" id=data>{data.replace("<", chr(92) + "u003c")}</script>
+<script>{_file("page.js")}</script>
+""")
+
+
+def _controls(inspection):
+    last = len(inspection.frames) - 1
     layers = "".join(f"<option value={k}>layer {k + 1}</option>" for k in range(len(inspection.frames[0].layers)))
-    return f"""<!doctype html>
-<html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width">
-<title>{title}</title>
-<style>{_file("page.css")}</style></head>
-<body>
-<h1>{title}</h1>
-{"".join(f"<p>{html.escape(text)}</p>" for text in words)}
-<div id=controls>
+    return f"""<div id=controls>
 <label>{html.escape(inspection.slider)} <input type=range id=frame min=0 max={last} value=0></label>
 <output id=frame-label for=frame></output>
 <label>time step <input type=range id=step></label>
@@ -42,12 +42,7 @@ def page(inspection):
 <label id=layers>layer <select id=layer>{layers}</select></label>
 <label><input type=checkbox id=same checked> one scale for the whole slider</label>
 </div>
-<noscript><p>This page draws its figures with a script of its own; allow scripts to see them.</p></noscript>
-{sections}
-<script type="application/json" id=data>{data.replace("<", chr(92) + "u003c")}</script>
-<script>{_file("page.js")}</script>
-</body></html>
-"""
+<noscript><p>This page draws its figures with a script of its own; allow scripts to see them.</p></noscript>"""
 
 
 def _file(name):

@@ -1,1 +1,1 @@
-"""Models of the sources, one file each."""
+"""Models of the sources, one folder each: ``model.py``, ``task.py``, ``tables.py``, ``sample.py``; see ``registry``."""

@@ -5,11 +5,11 @@ import numbers
 import numpy as np
 
 from minirnn import init, ops
-from minirnn.array import xp_of
+from minirnn.array import beside
 from minirnn.autograd import Tensor
+from minirnn.autograd.compiled import empty
 from minirnn.autograd.tape import lift
 from minirnn.errors import InputError, must_be
-from minirnn.kernels import memory
 from minirnn.nn.module import Module, parameter
 
 
@@ -117,7 +117,7 @@ def draw_mask(rng, shape, keep, like, kept=1.0):
     A random byte an entry costs less than a real number; the few entries that it does not decide draw one, so that the
     probability is exact.
     """
-    mask = memory.empty(shape, like.dtype)
+    mask = empty(shape, like.dtype)
     flat, (whole, rest) = mask.reshape(-1), divmod(keep * 256, 1)
     words = rng.integers(0, 2**64 - 1, -(-flat.size // 8), np.uint64, endpoint=True)
     byte = words.view(np.uint8)[: flat.size]
@@ -127,4 +127,4 @@ def draw_mask(rng, shape, keep, like, kept=1.0):
         flat[undecided] = rng.random(undecided.size) < rest
     if kept != 1:
         flat *= like.dtype.type(kept)
-    return xp_of(like).asarray(mask)
+    return beside(mask, like)

@@ -3,29 +3,36 @@ learning rates and clipping thresholds."""
 
 import numpy as np
 
-from minirnn import kernels, ops
-from minirnn.array import xp_of
+from minirnn import ops
+from minirnn.array import beside, numbers_below, xp_of
 from minirnn.autograd import Tensor, record, recording
-from minirnn.autograd.compiled import wanted
+from minirnn.autograd.compiled import softmax_nll
 from minirnn.autograd.tape import lift, pair
-from minirnn.errors import DtypeError, InputError, check_shape, must_be
+from minirnn.errors import InputError, check_shape, must_be
 
 
-def _weights(where, time, shape, mask, xp, dtype):
-    """The weight of every entry's loss: (T, B) or (N,) -> same shape."""
+def _plain(array):
+    """An argument that is no float of the tape: a Tensor's array, or what is an array already, lists included."""
+    array = array.value if isinstance(array, Tensor) else array
+    return array if hasattr(array, "dtype") else np.asarray(array)
+
+
+def _weights(where, time, shape, mask, like):
+    """The weight of every entry's loss, beside ``like``: (T, B) or (N,) -> same shape.
+
+    A mask of the host is divided there, [1, 0, 1, 1] into thirds, so that nobody waits for its sum.
+    """
     if time not in ("mean", "sum"):
         raise InputError(must_be(where, "time", "'mean' or 'sum'", repr(time)))
-    if mask is None:
-        mask = xp.ones(shape, dtype)
-    else:
-        mask = xp.asarray(mask.value if isinstance(mask, Tensor) else mask).astype(dtype)
-        check_shape(where, "mask", mask, "the targets' shape", shape)
+    given = mask is not None
+    mask = _plain(mask).astype(like.dtype) if given else xp_of(like).ones(shape, like.dtype)
+    check_shape(where, "mask", mask, "the targets' shape", shape)
     if time == "sum" and len(shape) > 1:
-        return mask / int(np.prod(shape[1:]))  # batch mean, added over the steps
+        return beside(mask / int(np.prod(shape[1:])), like, where, "mask")  # batch mean, added over the steps
     total = mask.sum()
-    if total == 0:
+    if not mask.size or given and total == 0:
         raise InputError(must_be(where, "mask", "not zero everywhere", "no counted entry"))
-    return mask / total
+    return beside(mask / total, like, where, "mask")
 
 
 def cross_entropy(logits, targets, mask=None, time="mean"):
@@ -33,25 +40,22 @@ def cross_entropy(logits, targets, mask=None, time="mean"):
 
     mask (targets' shape): weight of each entry, 0 for padding. time="mean" divides by the sum of the mask;
     time="sum" adds the steps up and divides by B (the thesis's language models). Gradient (softmax - onehot) x weight.
-    Raises InputError for shapes that do not fit or a target outside [0, V), DtypeError for non-integer targets.
+    Raises InputError for shapes that do not fit or a target outside [0, V), DtypeError for non-integer targets. Targets
+    and mask may be on the host.
     """
-    logits = lift(logits)
-    a, xp = logits.value, xp_of(logits.value)
-    targets = xp.asarray(targets.value if isinstance(targets, Tensor) else targets)
-    if targets.dtype.kind not in "iu":
-        raise DtypeError(must_be("cross_entropy", "targets", "an integer array", targets.dtype))
+    logits, targets = lift(logits), _plain(targets)
+    a, xp, V = logits.value, xp_of(logits.value), logits.shape[-1]
     check_shape("cross_entropy", "targets", targets, "logits' shape without V", a.shape[:-1])
-    if targets.size == 0 or targets.min() < 0 or targets.max() >= a.shape[-1]:
-        got = f"{int(targets.min())}..{int(targets.max())}" if targets.size else "no target"
-        raise InputError(must_be("cross_entropy", "targets", f"in [0, V) = [0, {a.shape[-1]})", got))
-    weight = _weights("cross_entropy", time, targets.shape, mask, xp, a.dtype)
-    flat, counted = targets.reshape(-1), weight.reshape(-1)
-    rows = a.reshape(-1, a.shape[-1])
-    nll, backward = (_compiled_rows if wanted(8 * a.size, a) else _rows)(rows, flat, xp)
+    targets = numbers_below("cross_entropy", "targets", targets, V, a)
+    if targets.size == 0:
+        raise InputError(must_be("cross_entropy", "targets", f"in [0, V) = [0, {V})", "no target"))
+    weight = _weights("cross_entropy", time, targets.shape, mask, a)
+    counted = weight.reshape(-1)
+    nll, backward = softmax_nll(a.reshape(-1, V), targets.reshape(-1))
 
     def vjp(dloss):
         if recording():  # a second derivative is wanted: softmax on the tape
-            onehot = (xp.arange(a.shape[-1]) == targets[..., None]).astype(a.dtype)
+            onehot = (xp.arange(V) == targets[..., None]).astype(a.dtype)
             return ((ops.softmax(logits) - onehot) * weight[..., None] * dloss,)
         return (Tensor(backward(counted * dloss.value).reshape(a.shape)),)
 
@@ -59,33 +63,15 @@ def cross_entropy(logits, targets, mask=None, time="mean"):
     return record("cross_entropy", (nll * counted).sum(), (logits,), vjp)
 
 
-def _rows(a, targets, xp):
-    """-log softmax at every row's target, and its backward: a (N, V), targets (N,) -> nll (N,), scale (N,) -> da."""
-    places = xp.arange(len(a))
-    p = a - a.max(axis=1, keepdims=True)
-    at_target = p[places, targets]
-    xp.exp(p, out=p)
-    total = p.sum(axis=1, keepdims=True)
-    p /= total
-
-    def backward(scale):
-        da = p * scale[:, None]
-        da[places, targets] -= scale
-        da[scale == 0] = 0
-        return da
-
-    return xp.log(total)[:, 0] - at_target, backward
-
-
-def _compiled_rows(a, targets, xp):
-    """As ``_rows``, by the kernel for large vocabularies."""
-    nll, saved = kernels.softmax_xent_forward(a, targets)
-    return nll, lambda scale: kernels.softmax_xent_backward(saved, scale)
+def _target(where, x, target):
+    """A target that is no Tensor may be on the host; one that is lives where x does, or ``pair`` refuses it."""
+    return target if isinstance(target, (Tensor, int, float)) else Tensor(
+        beside(_plain(target), lift(x).value, where, "target"))
 
 
 def mse_loss(x, target):
     """Mean squared error over all entries: two arrays of one shape -> one number."""
-    x, target = pair("mse_loss", x, target)
+    x, target = pair("mse_loss", x, _target("mse_loss", x, target))
     check_shape("mse_loss", "target", target, "x's shape", x.shape)
     return ops.mean((x - target) * (x - target))
 
@@ -96,9 +82,10 @@ def bce_with_logits(logits, targets, mask=None, time="mean"):
     max(z, 0) - z y + log(1 + e^-|z|), which neither overflows nor loses digits; gradient (sigmoid(z) - y) x weight.
     mask and time as in cross_entropy.
     """
-    z, y = pair("bce_with_logits", logits, targets)
-    check_shape("bce_with_logits", "targets", y, "the logits' shape", z.shape)
-    if bool((y.value < 0).any() or (y.value > 1).any()):
+    given = _plain(targets)  # looked at where they are: on the host nobody waits
+    if bool(((given < 0) | (given > 1)).any()):
         raise InputError(must_be("bce_with_logits", "targets", "in [0, 1]", "values outside"))
-    weight = _weights("bce_with_logits", time, z.shape, mask, xp_of(z.value), z.dtype)
+    z, y = pair("bce_with_logits", logits, _target("bce_with_logits", logits, targets))
+    check_shape("bce_with_logits", "targets", y, "the logits' shape", z.shape)
+    weight = _weights("bce_with_logits", time, z.shape, mask, z.value)
     return ops.sum((ops.softplus(z) - z * y) * weight)  # softplus(z) = max(z, 0) + log(1 + e^-|z|)

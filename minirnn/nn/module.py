@@ -94,7 +94,7 @@ class Module:
         return self.train(False)
 
     def to(self, device):
-        """Move parameters and buffers to 'cpu', 'cuda' or 'cuda:N'; returns the module."""
+        """Move parameters and buffers to 'cpu' or 'cuda', the first GPU; returns the module."""
         for _, tensor in self._named_tensors():
             tensor.value = to_device(tensor.value, device)
             tensor.grad = None

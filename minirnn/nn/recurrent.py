@@ -1,6 +1,5 @@
 """Recurrent layers and single-step cells with PyTorch's calls, argument order and parameter names."""
 
-import difflib
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ from minirnn.autograd import Tensor
 from minirnn.autograd.tape import lift
 from minirnn.border import check_positive
 from minirnn.cells import Masks
-from minirnn.errors import InputError, check_shape, must_be
+from minirnn.errors import InputError, check_shape, must_be, near
 from minirnn.nn.layers import check_rate, check_rng, check_size, draw_mask
 from minirnn.nn.module import Module, parameter
 from minirnn.nn.recurrence import one_step, recurrence
@@ -50,9 +49,7 @@ class LayerOptions:
         known = [field.name for field in fields(cls)]
         for name in given:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                cause = f"did you mean {near[0]}?" if near else ""
-                raise InputError(must_be(where, "option", f"one of {', '.join(known)}", repr(name), cause))
+                raise InputError(must_be(where, "option", f"one of {', '.join(known)}", repr(name), near(name, known)))
         options = cls(**given)
         if options.clip_step is not None:
             check_positive(where, "clip_step", options.clip_step)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, fields
 
-from minirnn.array import xp_of
 from minirnn.cells import Masks
 from minirnn.errors import InputError, must_be
 from minirnn.nn.layers import check_rate, draw_mask
@@ -59,7 +58,7 @@ class RecurrentDropout:
         return dict(self.rate) if isinstance(self.rate, dict) else {self.scheme: self.rate}
 
     def masks(self, rng, steps, batch, hidden, like, training):
-        """Masks for one call: factors (T, B, H) per step, (B, H) per sequence, or 0-d in evaluation.
+        """Masks for one call: factors (T, B, H) per step, (B, H) per sequence, or a number in evaluation.
 
         rng is a numpy Generator (used in training only); ``like`` an array that gives float type and device.
         """
@@ -73,7 +72,7 @@ class RecurrentDropout:
                 shape = (steps, batch, hidden) if self.sampling == "per_step" else (batch, hidden)
                 factors[field] = draw_mask(rng, shape, keep, like, 1 / keep if self.scaling == "inverted" else 1.0)
             elif self.scaling == "test":
-                factors[field] = xp_of(like).asarray(keep, dtype=like.dtype)
+                factors[field] = float(like.dtype.type(keep))
         return Masks(**factors)
 
 
@@ -129,11 +128,11 @@ def for_cell(cell, masks):
 
 
 def zoneout_masks(rates, rng, steps, batch, hidden, like, training):
-    """{mask: shares of the old state} for one call: 0 or 1, (T, B, H), or in evaluation the rates, 0-d. slides
+    """{mask: shares of the old state} for one call: 0 or 1, (T, B, H), or in evaluation the rates. slides
 
     rates as from ``zoneout_rates``; the rest as for ``RecurrentDropout.masks``.
     """
     return {
-        name: draw_mask(rng, (steps, batch, hidden), rate, like) if training else xp_of(like).asarray(rate, like.dtype)
+        name: draw_mask(rng, (steps, batch, hidden), rate, like) if training else float(like.dtype.type(rate))
         for name, rate in rates.items() if rate > 0
     }

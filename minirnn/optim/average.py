@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from minirnn.array import to_cpu, to_device
+from minirnn.array import check_device, to_cpu, to_device
 from minirnn.errors import InputError, check_shape, must_be
 
 
@@ -19,12 +19,18 @@ class WeightAverage:
 
     def update(self):
         """Take the current parameters into the average."""
+        self._check_devices()
         d = self.decay
         self.values = [(d * a + (1 - d) * p.value).astype(p.dtype) for a, p in zip(self.values, self.parameters)]
+
+    def _check_devices(self):
+        for p, a in zip(self.parameters, self.values):
+            check_device("WeightAverage", "the average", a, p.value, "its parameter", "make it after model.to(device)")
 
     @contextmanager
     def applied(self):
         """Inside this context the parameters hold their averages, after it their own values again."""
+        self._check_devices()
         own = [p.value for p in self.parameters]
         for p, average in zip(self.parameters, self.values):
             p.value = average

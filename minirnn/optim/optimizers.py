@@ -5,17 +5,18 @@
 
 import numpy as np
 
-from minirnn import kernels
-from minirnn.array import to_cpu, to_device, xp_of
-from minirnn.autograd.compiled import BY_MEMORY, wanted
+from minirnn.array import check_device, to_cpu, to_device, xp_of
+from minirnn.autograd import compiled
 from minirnn.errors import InputError, check_shape, must_be
+
+MOVED = "make the optimiser after model.to(device)"
 
 
 class Optimizer:
     """What all optimisers share: parameters, a learning rate ``lr`` that schedules may change, and their state."""
 
     slots = ()  # names of the arrays kept for each parameter, of its shape
-    rule = None  # name of its compiled form for large arrays, in one pass (kernels.updated)
+    rule = None  # name of its compiled form for large arrays, in one pass (compiled.updated)
 
     def __init__(self, parameters, lr):
         self.parameters = list(parameters)
@@ -39,14 +40,16 @@ class Optimizer:
             if p.grad is None:
                 continue
             g, states = p.grad.value, [state[name] for name in self.slots]
-            if self.rule is not None and wanted(BY_MEMORY * g.size, p.value, g, *states):
-                p.value = kernels.updated(self.rule, p.value, g, states, self.constants())
+            for name, a in zip(self.slots, states):
+                check_device(type(self).__name__, name, a, p.value, "its parameter", MOVED)
+            if self.rule is not None and compiled.large(p.value, g, *states):
+                p.value = compiled.updated(self.rule, p.value, g, states, self.constants())
             else:
                 change = self.change(g, state).astype(p.dtype, copy=False)
                 p.value = xp_of(change).subtract(p.value, change, out=change)  # no third array of the parameter's size
 
     def constants(self):
-        """The numbers of this update that ``kernels.updated`` wants."""
+        """The numbers of this update that ``compiled.updated`` wants."""
         raise TypeError(f"{type(self).__name__}: an optimiser with a rule defines constants()")
 
     def change(self, g, state):

@@ -1,5 +1,7 @@
 """Learning curves: a value of every epoch, one line a run."""
 
+from minirnn.plots import figure
+
 
 def learning_curves(runs):
     """A figure with training (dotted) and validation perplexities of runs on a logarithmic axis.
@@ -7,13 +9,10 @@ def learning_curves(runs):
     runs: {name: list of dicts with "epoch", "train_perplexity" and "valid_perplexity"}, as metrics.jsonl has them
     under kind "epoch". -> matplotlib Figure.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    figure = Figure(figsize=(6.5, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    panel = figure.subplots()
+    drawn = figure(6.5, 3.6)
+    panel = drawn.subplots()
     for colour, (name, epochs) in enumerate(runs.items()):
         steps = [e["epoch"] for e in epochs]
         for kind, part, style in (("valid", "validation", ".-"), ("train", "training", ":")):
@@ -24,4 +23,4 @@ def learning_curves(runs):
     panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     panel.yaxis.set_minor_formatter(NullFormatter())
     panel.legend(fontsize=8)
-    return figure
+    return drawn

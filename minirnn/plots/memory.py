@@ -1,5 +1,7 @@
 """The memory of a marker over time, and trained cells in evaluation against training."""
 
+from minirnn.plots import figure
+
 STYLES = {"step": "--", "sequence": "-"}
 
 
@@ -8,12 +10,8 @@ def memory_curves(markers, ratios):
 
     markers {"SCHEME-RATE-SAMPLING": contribution of every step}; ratios {the same: norm ratio of every step}.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
+    drawn = figure(8, 3.4)
+    left, right = drawn.subplots(1, 2)
     schemes = sorted({name.split("-")[0] for name in (*markers, *ratios)})
     for panel, curves in ((left, markers), (right, ratios)):
         for name, values in curves.items():
@@ -23,4 +21,4 @@ def memory_curves(markers, ratios):
     left.set(xlabel="step", yscale="log", ylabel="contribution of step 0", title="open gates, evaluation")
     right.set(xlabel="step", ylim=(0, None), ylabel="norm of c, evaluation / training", title="trained word models")
     left.legend(fontsize=8)
-    return figure
+    return drawn

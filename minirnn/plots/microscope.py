@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from minirnn.plots import figure
+
 BANDS = ((0.0, 1.0, 0.15), (0.1, 0.9, 0.3))  # lower and upper quantile, opacity
 FLOOR = 1e-12  # singular values below it, on a logarithmic axis
 
@@ -13,12 +15,8 @@ def microscope_figure(scopes):
     Right: the median singular value of d s_t / d s_{t-1}, the middle 80 % and all of them. Panels of a column share
     their axes; numbers that are missing leave a gap. -> matplotlib Figure.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 2.1 * len(scopes) + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    rows = figure.subplots(len(scopes), 3, squeeze=False, sharex=True, sharey="col")
+    drawn = figure(9, 2.1 * len(scopes) + 0.5)
+    rows = drawn.subplots(len(scopes), 3, squeeze=False, sharex=True, sharey="col")
     for (gradients, saturation, spectrum), (label, scope) in zip(rows, scopes.items()):
         for colour, (gate, norms) in enumerate(scope.gate_gradients.items()):
             steps = 1 + np.arange(len(norms))
@@ -38,4 +36,4 @@ def microscope_figure(scopes):
     rows[0][0].legend(fontsize=7)
     for panel in rows[-1]:
         panel.set_xlabel("time step")
-    return figure
+    return drawn

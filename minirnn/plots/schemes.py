@@ -1,5 +1,7 @@
 """Where three schemes of recurrent dropout drop what: the LSTM as a drawing, thesis Figure 3.1."""
 
+from minirnn.plots import figure
+
 # name of a node -> (x, y, text)
 NODES = {
     "x": (0.0, 0.0, "$x_t$"), "h_prev": (0.0, 1.4, "$h_{t-1}$"), "c_prev": (0.0, 4.2, "$c_{t-1}$"),
@@ -23,12 +25,8 @@ DROP, PLAIN = "#d62728", "#444444"
 
 def scheme_figure():
     """Three LSTMs side by side, dashed red where dropout acts -> matplotlib Figure."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10.5, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    for panel, (title, dropped) in zip(figure.subplots(1, 3), DROPPED.items()):
+    drawn = figure(10.5, 3.6)
+    for panel, (title, dropped) in zip(drawn.subplots(1, 3), DROPPED.items()):
         for start, end in (*ARROWS, *((source, gate) for source in ("x", "h_prev") for gate in GATES)):
             _arrow(panel, start, end, (start, end) in dropped)
         for name, (x, y, text) in NODES.items():
@@ -37,7 +35,7 @@ def scheme_figure():
                        bbox={"boxstyle": f"{shape},pad=0.3", "fc": "white", "ec": PLAIN})
         panel.set(title=title, xlim=(-0.6, 6.8), ylim=(-0.6, 4.8))
         panel.axis("off")
-    return figure
+    return drawn
 
 
 def _arrow(panel, start, end, dropped):

@@ -1,8 +1,8 @@
 """V-curves: the error of a numerical slope against the step size, truncation to the right and rounding to the left."""
 
-import io
-
 import numpy as np
+
+from minirnn.plots import figure
 
 FLOOR = 1e-18  # an error of exactly zero, on a logarithmic axis
 
@@ -13,15 +13,11 @@ def v_curves(finding, columns=4):
     finding: what a gradient check returned; its tensors have ``name``, ``verdict``, ``steps`` (n,) and ``errors``
     (orders, n), the error of central differences (order 2) and of their extrapolations. -> matplotlib Figure.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     tensors = finding.tensors
     columns = max(1, min(columns, len(tensors)))
     rows = max(1, -(-len(tensors) // columns))
-    figure = Figure(figsize=(2.9 * columns, 2.3 * rows + 0.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    drawn = figure(2.9 * columns, 2.3 * rows + 0.4)
+    panels = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for panel, tensor in zip(panels.flat, tensors):
         for k, errors in enumerate(tensor.errors[:4]):
             label = "central differences" if k == 0 else f"extrapolated, order {2 * k + 2}"
@@ -34,13 +30,6 @@ def v_curves(finding, columns=4):
         panel.axis("off")
     if tensors:
         panels[0, 0].legend(fontsize=5.5)
-    figure.supxlabel("step size", fontsize=8)
-    figure.supylabel("worst relative error", fontsize=8)
-    return figure
-
-
-def png(figure, dpi=90):
-    """A figure as the bytes of a PNG, without anything that differs between machines or days."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
+    drawn.supxlabel("step size", fontsize=8)
+    drawn.supylabel("worst relative error", fontsize=8)
+    return drawn

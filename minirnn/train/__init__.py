@@ -1,18 +1,29 @@
-"""Training: the loop, run folders, checkpoints, exact resume, sampling."""
+"""Training: learners, phases and procedures; the loop, run folders, checkpoints, exact resume. It knows no model."""
 
-from minirnn.train.config import LanguageModelConfig, preset
+from minirnn.train.config import Config, RunConfig, option
+from minirnn.train.descent import Descent
 from minirnn.train.execute import Outcome
-from minirnn.train.loop import Diverged
-from minirnn.train.runs import load_model, resume_run, train_language_model
-from minirnn.train.sampling import sample_text
+from minirnn.train.learner import Learner, NonFinite
+from minirnn.train.procedure import Clock, Ingredient, Phase, Procedure, patience
+from minirnn.train.state import Tally, Values
+from minirnn.train.supervised import RecurrentConfig, Supervised, SupervisedConfig
 
 __all__ = [
-    "Diverged",
-    "LanguageModelConfig",
+    "Clock",
+    "Config",
+    "Descent",
+    "Ingredient",
+    "Learner",
+    "NonFinite",
     "Outcome",
-    "load_model",
-    "preset",
-    "resume_run",
-    "sample_text",
-    "train_language_model",
+    "Phase",
+    "Procedure",
+    "RecurrentConfig",
+    "RunConfig",
+    "Supervised",
+    "SupervisedConfig",
+    "Tally",
+    "Values",
+    "option",
+    "patience",
 ]

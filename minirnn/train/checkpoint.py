@@ -17,7 +17,7 @@ from safetensors import numpy as safetensors
 from minirnn.errors import InputError
 from minirnn.files import naming, write_atomically
 
-FORMAT = 1
+FORMAT = 2
 KEEP = 2
 
 
@@ -39,7 +39,7 @@ def name_of(step):
 
 
 def write_checkpoint(folder, step, arrays, state, run):
-    """Write checkpoint ``step`` of the run with id ``run`` into ``folder`` -> its name.
+    """Write checkpoint ``step`` into ``folder`` -> its name; ``run`` is RunFolder's ``identity``.
 
     Raises OSError naming the file when it cannot be written, CheckpointError when what was written reads back
     differently; the checkpoints before it are untouched.
@@ -54,7 +54,7 @@ def write_checkpoint(folder, step, arrays, state, run):
     write_atomically(path, data)
     _compare(path, arrays, digest)
     body = {"format": FORMAT, "run": run, "step": step, "arrays": digest, "state": state}
-    body["sha256"] = _digest_of(body)
+    body["sha256"] = digest_of(body)
     write_atomically(folder / f"{name}.json", json.dumps(body, indent=1, allow_nan=False).encode())
     return name
 
@@ -79,16 +79,16 @@ def read_checkpoint(folder, name, run=None):
     try:
         body = json.loads(path.read_bytes())
         stated = body.pop("sha256")
-        if stated != _digest_of(body):
+        if stated != digest_of(body):
             raise CheckpointError(f"{path.name} is damaged (its hash is wrong)")
         if body["format"] != FORMAT:
             raise CheckpointError(f"{path.name} has format {body['format']}, this minirnn reads {FORMAT}")
         if run is not None and body["run"] != run:
-            raise CheckpointError(f"{path.name} belongs to another run")
+            raise CheckpointError(f"{path.name} belongs to another run, or to another configuration of this one")
         data = path.with_suffix(".safetensors").read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(f"{Path(error.filename).name} is missing") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{path.name} is damaged ({type(error).__name__})") from None
@@ -96,7 +96,7 @@ def read_checkpoint(folder, name, run=None):
         raise CheckpointError(f"{name}.safetensors is damaged ({len(data)} bytes with another hash than recorded)")
     try:
         return Checkpoint(name, safetensors.load(data), _restored(body["state"]))
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:  # the last three: types NumPy has not, as BF16
         raise CheckpointError(f"{name}.safetensors cannot be read ({error})") from None
 
 
@@ -120,6 +120,7 @@ def snapshot_steps(total, count):
 
     Where a run is short some coincide; a count of 1 means the first, 0 none.
     """
+    count = min(count, total + 1)
     return {round(total * (k / max(count - 1, 1)) ** 2) for k in range(count)}
 
 
@@ -142,7 +143,8 @@ def hash_of(arrays, before=""):
     return digest.hexdigest()
 
 
-def _digest_of(body):
+def digest_of(body):
+    """sha256 of JSON values."""
     return hashlib.sha256(json.dumps(body, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""A training task in a run folder, from the first update or from a checkpoint to result.json; whatever the task is."""
+"""A procedure in a run folder, from the first update or from a checkpoint to result.json; whatever the procedure is."""
 
 import sys
 from dataclasses import dataclass
@@ -6,148 +6,149 @@ from pathlib import Path
 
 from minirnn.errors import InputError, must_be
 from minirnn.train.checkpoint import CheckpointError, hash_of, snapshot_steps
-from minirnn.train.loop import Loop
-from minirnn.train.run_folder import RunFolder, environment
+from minirnn.train.environment import changes, environment
+from minirnn.train.loop import Diverged, Loop, in_words
+from minirnn.train.procedure import Interrupted
+from minirnn.train.run_folder import LAYOUT, RunFolder
 from minirnn.train.signals import StopRequest
-from minirnn.train.task import size_of
+
+EXIT = {"complete": 0, "by hand": 0, "diverged": 1}  # exit status of a run that ended
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its folder, exit status (0 complete, 130 or 143 interrupted), result.json's content or None."""
+    """How a run ended: its folder, its exit status and result.json's content or None.
+
+    The status is 0 for a complete run, 1 for one that diverged, 130 or 143 for one that was interrupted.
+    """
 
     path: Path
     status: int
     result: dict | None
 
 
-def train_or_resume(path, kind, config, make_task, stream=None, quiet=False):
-    """Train the task of ``make_task()`` in folder ``path``: anew, or what is left of a run begun there -> Outcome.
+def begin(runs, name, stem, stored, procedure, out=None, quiet=False):
+    """Train ``procedure`` in a new run folder ``runs/name``, or ``runs/stem-1``, stem-2, ... without a name -> Outcome.
 
-    A complete run is only read. InputError when the folder holds a run of another ``kind``, configuration or data, or
-    another process trains in it.
+    ``stored``: what config.json says of the run. Raises InputError for an existing folder, OSError with the path (disk
+    full, unwritable). Ctrl-C and SIGTERM end it with a checkpoint and a word on how to resume.
     """
-    path = Path(path)
-    if not (path / "config.json").is_file():
-        task = make_task()  # every complaint about the input comes before a folder is made
-        with RunFolder.create(path.parent, path.name, stored_config(kind, config, task)) as run_folder:
-            return execute(run_folder, task, stream, quiet, fresh=True)
-    with RunFolder.open(path) as run_folder:
-        stored, result = _same_run(run_folder, kind, config)
-        if result is not None:
-            return Outcome(path, 0, result)
-        return resume(run_folder, make_task(), stored, stream, quiet)
+    make = RunFolder.create_numbered if name is None else RunFolder.create
+    with make(runs, stem if name is None else name, stored, procedure.files()) as run_folder:
+        return execute(run_folder, procedure, out, quiet, fresh=True)
 
 
-def finished(path, kind, config):
-    """The content of result.json in folder ``path``, None where no run is complete or none was begun.
-
-    InputError when the folder holds a run of another ``kind`` or configuration, or a file of it is damaged.
-    """
-    begun = (Path(path) / "config.json").is_file()
-    return _same_run(RunFolder.open(path), kind, config)[1] if begun else None
+def stored_config(model, config, procedure, ingredients=()):
+    """What config.json says: the registered model, its configuration, its data and the runs it starts from."""
+    stored = {"layout": LAYOUT, "model": model, "config": config.to_json(),
+              "data_fingerprint": procedure.data["fingerprint"]}
+    return stored | ({"ingredients": dict(ingredients)} if ingredients else {})
 
 
-def _same_run(run_folder, kind, config):
-    """(config.json, result.json or None) of a run of this ``kind`` and configuration; InputError for another."""
-    stored = run_folder.read_json("config.json")
-    if stored.get("task") != kind or type(config).from_json(stored["config"]) != config:
-        raise InputError(must_be("run folder", str(run_folder.path), "a run of the same configuration", "another one"))
-    return stored, read_result(run_folder)
-
-
-def stored_config(kind, config, task):
-    """What config.json says."""
-    return {"task": kind, "config": config.to_json(), "data_fingerprint": task.data["fingerprint"]}
-
-
-def resume(run_folder, task, stored, stream, quiet, end=False):
+def resume(run_folder, procedure, stored, out, quiet, end=False):
     """Go on with the run of an entered RunFolder, or ``end`` it; ``stored`` is its config.json. InputError for other
     data."""
-    if task.data["fingerprint"] != stored.get("data_fingerprint"):
-        origin = task.data["origin"]
+    if procedure.data["fingerprint"] != stored.get("data_fingerprint"):
+        origin = procedure.data["origin"]
         cause = f"the run was started on other data, or another Python's help texts; origin now: {origin}"
         where = f"resume {run_folder.path}"
         raise InputError(must_be(where, "data", "those the run was started on", "different ones", cause))
-    for name, before, now in changes(run_folder.read_json("environment.json"), environment()):
-        sayer(stream, quiet)(f"{name} was {before} when the run began and is {now}: the last digits may differ")
-    return execute(run_folder, task, stream, quiet, fresh=False, end=end)
+    say = sayer(out, quiet)
+    try:
+        differing = changes(run_folder.read_json("environment.json"), environment())
+    except (InputError, OSError) as error:
+        say(f"{error}; so nobody can say whether this machine computes as the run began")
+        differing = []
+    for name, before, now in differing:
+        say(f"{name} was {before} when the run began and is {now}: the last digits may differ")
+    return execute(run_folder, procedure, out, quiet, fresh=False, end=end)
 
 
-def execute(run_folder, task, stream, quiet, fresh, end=False):
-    """Train ``task`` in an entered RunFolder -> Outcome. Ctrl-C and SIGTERM end it with a checkpoint.
+def execute(run_folder, procedure, out, quiet, fresh, end=False):
+    """Train ``procedure`` in an entered RunFolder -> Outcome. Ctrl-C and SIGTERM end it with a checkpoint.
 
     ``end``: train no further but test the best epoch so far; InputError when none has ended.
     """
-    run = run_folder.read_json("config.json")["run"]
-    say = sayer(stream, quiet)
-    config = task.config
-    kept = snapshot_steps(task.epochs * task.updates, config.snapshots)
-    loop = Loop(task, run_folder, run, config.log_every, config.checkpoint_every, stream, quiet, kept)
+    say = sayer(out, quiet)
+    phases = procedure.phases()
+    total = sum(phase.updates * phase.rounds for phase in phases)
+    loop = Loop(procedure, run_folder, out, quiet, snapshot_steps(total, procedure.config.snapshots))
     with StopRequest() as stop:
         try:
-            for name, values in task.files().items():
-                if not (run_folder.path / name).is_file():  # or a full disk kept the run from writing it
-                    run_folder.write_json(name, values)
+            for name, values in procedure.files().items():
+                run_folder.complete(name, values)  # what a full disk kept the run from writing
             if fresh:
-                say(f"{run_folder.path}: {task.introduction()}, {size_of(task.model):,} parameters,"
-                    f" {task.epochs} x {task.updates} updates")
                 loop.start()
+                updates = " + ".join(f"{phase.rounds} x {phase.updates}" for phase in phases)
+                say(f"{run_folder.path}: {procedure.introduction()}, {procedure.size():,} parameters,"
+                    f" {updates} updates")
             else:
                 loop.resume(say)
             if end and loop.best is None:
                 what, cause = "after the first epoch has ended", "there is nothing to test yet"
-                raise InputError(must_be("train", "--end", f"given {what}", f"at update {loop.step}", cause))
-            result = _finish(run_folder, task, loop, stop, say) if end or loop.train(stop) else None
+                raise InputError(must_be("train", "--end", f"given {what}", f"at update {loop.clock.step}", cause))
+            result = _finish(run_folder, procedure, loop, stop, say) if end or loop.train(stop) else None
+        except Diverged as error:
+            result = _give_up(run_folder, procedure, loop, error, say)
         except OSError:
-            safe = "no checkpoint yet" if loop.saved_step is None else f"checkpoint of update {loop.saved_step} is safe"
-            say(f"stopped at update {loop.step}, {safe}; when there is room: minirnn train --resume {run_folder.path}")
+            saved = loop.saved_step
+            safe = "no checkpoint yet" if saved is None else f"checkpoint of update {saved} is safe"
+            step = loop.clock.step
+            say(f"stopped at update {step}, {safe}; when there is room: minirnn train --resume {run_folder.path}")
             raise
         if result is None:
-            say(f"interrupted at update {loop.step}, checkpoint written; go on with")
+            say(f"interrupted at update {loop.clock.step}, checkpoint written; go on with")
             say(f"minirnn train --resume {run_folder.path}")
             return Outcome(run_folder.path, stop.status, None)
-    return Outcome(run_folder.path, 0, result)
+    return Outcome(run_folder.path, EXIT[result["status"]], result)
 
 
-def _finish(run_folder, task, loop, stop, say):
+def _finish(run_folder, procedure, loop, stop, say):
     """Test the best parameters and write result.json -> its content; None when ``stop`` came meanwhile."""
-    used = "best"
+    used, procedure.stop = "last", stop
+    ended = loop.clock.phase + 1 == len(loop.phases) and loop.over()
+    if loop.best is not None:
+        try:
+            loop.load_best()
+            used = "best"
+        except CheckpointError as error:
+            say(f"the best checkpoint cannot be used ({error}); testing the last parameters instead")
     try:
-        loop.load_best()
-    except CheckpointError as error:
-        say(f"the best checkpoint cannot be used ({error}); testing the last parameters instead")
-        used = "last"
-    tested = task.test(stop)
-    if tested is None:
+        tested = procedure.test()
+    except Interrupted:
         return None
+    best = loop.best or {"metrics": {}, "epoch": None, "checkpoint": None}
     result = {
-        **{name: loop.best["metrics"][name] for name in task.shown}, **tested, "tested_parameters": used,
-        "best_epoch": loop.best["epoch"], "best_checkpoint": loop.best["checkpoint"],
-        "ended": "as configured" if task.finished(loop.epoch, loop.best) else "by hand",
-        "epochs": loop.epoch, "updates": loop.step, "skipped_updates": loop.skipped, "parameters": size_of(task.model),
-        "parameters_sha256": hash_of(task.parameters_only()), "chain": loop.chain, "data": task.data,
-        "seconds": loop.elapsed(), f"{task.unit}_per_second": loop.rate(),
+        "status": "complete" if ended else "by hand", **best["metrics"], **tested, "tested_parameters": used,
+        "best_epoch": best["epoch"], "best_checkpoint": best["checkpoint"], **_totals(procedure, loop),
     }
-    run_folder.write_json("result.json", result)
-    speed = f"{loop.rate():,.0f} {task.unit}/s; {run_folder.path}/result.json"
-    say(f"done: {task.summary(result)} (epoch {result['best_epoch']} of {loop.epoch}), {speed}")
-    if task.data["origin"] == "generated twin":
+    run_folder.write_result(result)
+    words = in_words(procedure.shown, result)
+    of = f" (epoch {best['epoch']} of {loop.clock.rounds})" if loop.best else ""
+    speed = f"{loop.rate():,.0f} {procedure.unit}/s; {run_folder.path}/result.json"
+    say(f"done: {words}{of}, {speed}")
+    if procedure.data["origin"] == "generated twin":
         say("these are numbers of a generated twin, they say nothing about the real data")
-    return run_folder.read_json("result.json")
+    return run_folder.read_result()
 
 
-def changes(before, now):
-    """(name, before, now) of what differs between two environments, packages one by one."""
-    flat = [{**e, **e.get("packages", {}), "packages": None} for e in (before, now)]
-    return [(name, flat[0].get(name), value) for name, value in flat[1].items() if flat[0].get(name) != value]
+def _give_up(run_folder, procedure, loop, error, say):
+    """A run that diverged is a result too, so that nobody tries it again -> result.json's content."""
+    say(f"{run_folder.path} diverged: {error}")
+    metrics = loop.best["metrics"] if loop.best else {}
+    run_folder.write_result({"status": "diverged", "reason": str(error), "best_metrics": metrics,
+                             "best_epoch": loop.best["epoch"] if loop.best else None, **_totals(procedure, loop)})
+    return run_folder.read_result()
 
 
-def read_result(run_folder):
-    """The content of result.json, None when the run is not complete."""
-    return run_folder.read_json("result.json") if (run_folder.path / "result.json").is_file() else None
+def _totals(procedure, loop):
+    return {
+        "epochs": loop.clock.rounds, "updates": loop.clock.step, "skipped_updates": loop.skipped,
+        "parameters": procedure.size(), "parameters_sha256": hash_of(procedure.parameters()), "chain": loop.chain,
+        "data": procedure.data, "seconds": loop.elapsed(), f"{procedure.unit}_per_second": loop.rate(),
+    }
 
 
-def sayer(stream, quiet):
-    """A function that prints a line to ``stream`` (standard error if None), or nothing."""
-    return (lambda text: None) if quiet else lambda text: print(text, file=stream or sys.stderr, flush=True)
+def sayer(out, quiet):
+    """A function that prints a line to ``out`` (standard error if None), or nothing."""
+    return (lambda text: None) if quiet else lambda text: print(text, file=out or sys.stderr, flush=True)

@@ -1,9 +1,8 @@
-"""The loop: updates, epochs, checkpoints, best so far, interruption; the same for every task.
+"""The loop: updates, rounds, phases, checkpoints, best so far, interruption; the same for every procedure.
 
-What a task is stands in ``minirnn.train.task.Task``.
+What a procedure is stands in ``minirnn.train.procedure``.
 """
 
-import math
 import time
 
 from minirnn.errors import InputError
@@ -17,7 +16,10 @@ from minirnn.train.checkpoint import (
     set_aside,
     write_checkpoint,
 )
+from minirnn.train.learner import NonFinite
+from minirnn.train.procedure import Clock, Interrupted, rank
 from minirnn.train.progress import Progress
+from minirnn.train.state import join_state, restore, split_state, state_of
 
 MOST_SKIPPED = 50  # non-finite updates in a row after which a run is given up
 
@@ -27,49 +29,57 @@ class Diverged(ArithmeticError):
 
 
 class Loop:
-    """Trains ``task`` in the RunFolder ``folder`` (entered), whose run id is ``run``.
+    """Trains ``procedure`` in the RunFolder ``folder`` (entered).
 
-    Counters: ``epoch`` (from 0) and ``position`` (next window in it), ``step`` (updates tried), ``skipped`` (of them
-    not applied), ``best`` {"score", "epoch", "checkpoint"} or None, ``chain``: the hash over the parameters at every
-    regular checkpoint, each linked to the one before. All are in every checkpoint, so an interrupted run ends as an
-    uninterrupted one: bit for bit on a CPU.
+    Beside the ``clock`` it counts ``skipped`` updates and keeps the ``scores`` of the phase's rounds, ``best``
+    {"score", "epoch", "checkpoint", "metrics"} of its best or None, and ``chain``: the hash over the parameters at
+    every regular checkpoint, each linked to the one before. All are in every checkpoint, so an interrupted run ends as
+    an uninterrupted one: bit for bit on a CPU.
     """
 
-    def __init__(self, task, folder, run, log_every, checkpoint_every, stream=None, quiet=False, snapshots=()):
-        self.task, self.folder, self.run = task, folder, run
-        self.log_every, self.checkpoint_every = log_every, checkpoint_every
-        self.stream, self.quiet = stream, quiet
+    def __init__(self, procedure, folder, out=None, quiet=False, snapshots=()):
+        self.procedure, self.folder, self.phases = procedure, folder, procedure.phases()
+        self.log_every, self.checkpoint_every = procedure.config.log_every, procedure.config.checkpoint_every
+        self.out, self.quiet = out, quiet
         self.snapshots = snapshots  # the steps whose checkpoints are kept for good
-        self.epoch = self.position = self.step = self.skipped = self.skipped_in_a_row = 0
-        self.best, self.chain = None, ""
+        self.clock, self.skipped, self.skipped_in_a_row = Clock(), 0, 0
+        self.scores, self.best, self.chain = [], None, ""
         self.seconds = self.update_seconds = 0.0  # since the start of the run, and in updates alone
         self.saved_step = None
         self.begin = time.monotonic()
 
+    @property
+    def phase(self):
+        """The Phase the run is in."""
+        return self.phases[self.clock.phase]
+
     def start(self):
         """Begin at the beginning, with a checkpoint of it."""
-        self.folder.begin_metrics(0)
+        self.folder.begin_metrics(None)
+        self.phase.enter()
         self.checkpoint()
 
     def resume(self, say):
         """Continue from the newest usable checkpoint; ``say`` is told about each one that is not.
 
-        InputError when there are checkpoints but none can be used.
+        InputError when there are checkpoints but none can be used, or metrics.jsonl was changed since.
         """
         reasons = []
         for name in checkpoints(self.folder.checkpoints):
             try:
-                found = read_checkpoint(self.folder.checkpoints, name, self.run)
+                found = read_checkpoint(self.folder.checkpoints, name, self.folder.identity)
                 self._load(found)
             except (InputError, KeyError, TypeError) as error:
                 reason = str(error) if isinstance(error, CheckpointError) else f"{name} does not fit this run ({error})"
                 reasons.append(reason)
                 say(f"checkpoint {reason}; trying the one before it")
                 continue
+            self.folder.begin_metrics(found.state["metrics"])
             for bad in checkpoints(self.folder.checkpoints):
                 if bad > name:
                     set_aside(self.folder.checkpoints, bad)
-            say(f"resuming at update {self.step}, epoch {self.epoch + 1}")
+            self._discard_old()
+            say(f"resuming at update {self.clock.step}, epoch {self.clock.rounds + 1}")
             return
         if reasons:
             raise InputError(f"run folder {self.folder.path}: no usable checkpoint: " + "; ".join(reasons))
@@ -77,26 +87,31 @@ class Loop:
         self.start()
 
     def _load(self, found):
-        state = found.state
-        numbers = (state["epoch"], state["position"], state["step"], state["skipped"], state["skipped_in_a_row"])
-        self.task.load(found.arrays, state["task"])
-        self.epoch, self.position, self.step, self.skipped, self.skipped_in_a_row = map(int, numbers)
-        self.best, self.chain = state["best"], state["chain"]
+        state, clock = found.state, Clock()
+        clock.load_state_dict(state["clock"])
+        for phase in self.phases[: clock.phase + 1]:
+            phase.enter()
+        restore(self.procedure.parts(), join_state(found.arrays, state["parts"]))
+        self.clock = clock
+        self.skipped, self.skipped_in_a_row = int(state["skipped"]), int(state["skipped_in_a_row"])
+        self.scores, self.best, self.chain = list(state["scores"]), state["best"], state["chain"]
         self.seconds, self.update_seconds = float(state["seconds"]), float(state["update_seconds"])
-        self.saved_step = self.step
+        self.saved_step = self.clock.step
         self.begin = time.monotonic()
-        self.folder.begin_metrics(int(state["metrics_bytes"]))
 
     def checkpoint(self):
         """Write the state of this moment and delete what is neither a snapshot, nor the best, nor of the newest two."""
+        arrays, parts = split_state(state_of(self.procedure.parts()))
         state = {
-            "epoch": self.epoch, "position": self.position, "step": self.step, "skipped": self.skipped,
-            "skipped_in_a_row": self.skipped_in_a_row, "best": self.best, "chain": self.chain,
-            "seconds": self.elapsed(), "update_seconds": self.update_seconds,
-            "metrics_bytes": self.folder.metrics_size(), "task": self.task.numbers(),
+            "clock": self.clock.state_dict(), "skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row,
+            "scores": self.scores, "best": self.best, "chain": self.chain, "seconds": self.elapsed(),
+            "update_seconds": self.update_seconds, "metrics": self.folder.metrics_state(), "parts": parts,
         }
-        write_checkpoint(self.folder.checkpoints, self.step, self.task.arrays(), state, self.run)
-        self.saved_step = self.step
+        write_checkpoint(self.folder.checkpoints, self.clock.step, arrays, state, self.folder.identity)
+        self.saved_step = self.clock.step
+        self._discard_old()
+
+    def _discard_old(self):
         best = [self.best["checkpoint"]] if self.best else []
         discard_old(self.folder.checkpoints, [*best, *map(name_of, self.snapshots)])
 
@@ -105,95 +120,130 @@ class Loop:
         return self.seconds + time.monotonic() - self.begin
 
     def rate(self):
-        """Tokens (the task's ``unit``) a second over all updates so far, evaluations and checkpoints left out."""
-        return self.step * self.task.per_update / max(self.update_seconds, 1e-9)
+        """What is processed a second (the procedure's ``unit``), evaluations and checkpoints left out."""
+        return self.clock.step * self.procedure.per_update / max(self.update_seconds, 1e-9)
+
+    def over(self):
+        """Whether the phase the run is in has ended."""
+        clock, phase = self.clock, self.phase
+        return clock.position == 0 and (clock.round >= phase.rounds or bool(phase.until(self.scores)))
 
     def train(self, stop):
         """Train to the end -> True, or to the update at which ``stop`` became true -> False, with a checkpoint.
 
         Raises Diverged (after a checkpoint) when updates stay non-finite, OSError naming the file on a full disk.
         """
-        total = self.task.epochs * self.task.updates
-        progress = Progress(total, self.step, self.folder.path.name, self.stream, self.quiet)
+        total = sum(phase.updates * phase.rounds for phase in self.phases)
+        progress = Progress(total, self.clock.step, self.folder.path.name, self.out, self.quiet)
+        self.procedure.stop = stop
         try:
-            while not self.task.finished(self.epoch, self.best):
-                while self.position < self.task.updates and not stop:
-                    self._update(progress)
-                if stop or not self._end_epoch(progress, stop):
-                    self.checkpoint()
-                    return False
-            return True
+            while True:
+                while not self.over():
+                    while self.clock.position < self.phase.updates and not stop:
+                        self._update(progress)
+                    if stop or not self._end_round(progress):
+                        self.checkpoint()
+                        return False
+                if self.clock.phase + 1 == len(self.phases):
+                    return True
+                self._next_phase()
         finally:
             progress.close()
 
+    def _next_phase(self):
+        clock = self.clock
+        clock.phase, clock.round, clock.began = clock.phase + 1, 0, clock.step
+        self.scores, self.best = [], None
+        self.phase.enter()
+        self.checkpoint()
+
     def _update(self, progress):
+        clock, skipped = self.clock, None
         begin = time.perf_counter()
-        result = self.task.update(self.position, self.step)
+        try:
+            measured = self.phase.update(clock)
+        except NonFinite as error:
+            measured, skipped = {"loss": error.loss, "norm": error.norm}, error.operation
         self.update_seconds += time.perf_counter() - begin
-        self.position += 1
-        self.step += 1
-        so_far = self.task.progress()
-        progress.update(self.epoch + 1, f"{self.rate():,.0f} {self.task.unit}/s", so_far)
-        self._count_skipped(result, progress)
-        if self.step % self.log_every == 0:
+        clock.position += 1
+        clock.step += 1
+        so_far = self.procedure.progress()
+        progress.update(clock.rounds + 1, f"{self.rate():,.0f} {self.procedure.unit}/s", so_far)
+        self._count_skipped(skipped, progress)
+        if clock.step % self.log_every == 0:
             self.folder.write_metric(
-                kind="train", step=self.step, epoch=self.epoch + 1, loss=result["loss"], norm=result["norm"],
-                **{f"epoch_{name}": value for name, value in so_far.items()}, lr=self.task.optimizer.lr,
-                **{f"{self.task.unit}_per_second": round(self.rate())},
+                kind="train", step=clock.step, epoch=clock.rounds + 1, phase=self.phase.name, **measured,
+                **{f"epoch_{name}": value for name, value in so_far.items()}, **self.procedure.rates(),
+                **{f"{self.procedure.unit}_per_second": round(self.rate())},
             )
-        if self.step % self.checkpoint_every == 0 and self.position < self.task.updates:
+        if clock.position == self.phase.updates:
+            return
+        if clock.step % self.checkpoint_every == 0:
             self._link()
             self.checkpoint()
-        elif self.step in self.snapshots and self.position < self.task.updates:
+        elif clock.step in self.snapshots:
             self.checkpoint()
 
-    def _count_skipped(self, result, progress):
+    def _count_skipped(self, skipped, progress):
         """Say, count and log an update that was not applied; give up after many in a row."""
-        if result["skipped"] is None:
+        if skipped is None:
             self.skipped_in_a_row = 0
             return
+        step = self.clock.step
         self.skipped += 1
         self.skipped_in_a_row += 1
-        progress.line(f"update {self.step} skipped: {result['skipped']}")
-        self.folder.write_metric(kind="skipped", step=self.step, epoch=self.epoch + 1, operation=result["skipped"])
+        progress.line(f"update {step} skipped: {skipped}")
+        self.folder.write_metric(kind="skipped", step=step, epoch=self.clock.rounds + 1, operation=skipped)
         if self.skipped_in_a_row >= MOST_SKIPPED:
             self.checkpoint()
             raise Diverged(
-                f"train: {MOST_SKIPPED} updates in a row were not finite, the last because of: {result['skipped']};"
+                f"{MOST_SKIPPED} updates in a row were not finite, the last because of: {skipped};"
                 " a smaller --lr or --clip may help"
             )
 
     def _link(self):
         """Add the parameters of this moment to the hash chain."""
-        self.chain = hash_of(self.task.parameters_only(), self.chain)
-        self.folder.write_metric(kind="checkpoint", step=self.step, chain=self.chain)
+        self.chain = hash_of(self.procedure.parameters(), self.chain)
+        self.folder.write_metric(kind="checkpoint", step=self.clock.step, chain=self.chain)
 
-    def _end_epoch(self, progress, stop):
-        """Evaluate, note the best, begin the next epoch, checkpoint; False when ``stop`` came during the evaluation."""
-        metrics = self.task.end_epoch(stop)
-        if metrics is None:
+    def _end_round(self, progress):
+        """Evaluate, note the best, begin the next round, checkpoint; False when asked to stop in the evaluation."""
+        clock, phase = self.clock, self.phase
+        try:
+            metrics = dict(phase.evaluate(clock))
+        except Interrupted:
             return False
-        score = metrics.pop("score")
-        better = self.best is None or _rank(score) < _rank(self.best["score"])
+        score, clock.rounds = metrics.pop("score", None), clock.rounds + 1
+        self.scores.append(score)
+        better = score is not None and (self.best is None or rank(score) < rank(self.best["score"]))
         if better:
-            self.best = {"score": score, "epoch": self.epoch + 1, "checkpoint": name_of(self.step), "metrics": metrics}
+            self.best = {"score": score, "epoch": clock.rounds, "checkpoint": name_of(clock.step), "metrics": metrics}
         self._link()
-        self.folder.write_metric(kind="epoch", step=self.step, epoch=self.epoch + 1, best=better, skipped=self.skipped,
-                                 seconds=self.elapsed(), **metrics)
-        progress.line(f"epoch {self.epoch + 1}/{self.task.epochs} {self.task.headline(metrics)} lr {metrics['lr']:.4g}"
-                      f"{' (best)' if better else ''}")
-        self.epoch += 1
-        self.position = 0
-        self.task.begin_epoch()
+        self.folder.write_metric(kind="epoch", step=clock.step, epoch=clock.rounds, phase=phase.name, best=better,
+                                 skipped=self.skipped, seconds=self.elapsed(), **metrics)
+        self._attach()
+        rounds = sum(each.rounds for each in self.phases)
+        name = f"{phase.name}: " if len(self.phases) > 1 else ""
+        rates = " ".join(f"{rate} {value:.4g}" for rate, value in self.procedure.rates().items() if rate not in metrics)
+        rates = f"lr {metrics['lr']:.4g}" if "lr" in metrics else rates
+        words = in_words(self.procedure.shown, metrics)
+        progress.line(f"epoch {clock.rounds}/{rounds} {name}{words} {rates}{' (best)' if better else ''}")
+        clock.round, clock.position = clock.round + 1, 0
         self.checkpoint()
         return True
 
+    def _attach(self):
+        for name, data in self.procedure.attachments(self.clock).items():
+            kept = self.folder.attach(name, self.clock.step, data)
+            self.folder.write_metric(kind="attachment", step=self.clock.step, epoch=self.clock.rounds, file=kept)
+
     def load_best(self):
-        """Give the task the parameters of the best epoch; its name. CheckpointError when they are damaged."""
-        self.task.load_parameters(read_checkpoint(self.folder.checkpoints, self.best["checkpoint"], self.run).arrays)
-        return self.best["checkpoint"]
+        """Give the procedure the parts of the best round; CheckpointError when they are damaged."""
+        found = read_checkpoint(self.folder.checkpoints, self.best["checkpoint"], self.folder.identity)
+        restore(self.procedure.parts(), join_state(found.arrays, found.state["parts"]))
 
 
-def _rank(score):
-    """A score to minimise, with NaN behind every number."""
-    return math.inf if math.isnan(score) else score
+def in_words(shown, measured):
+    """({"valid_f1": ".2f"}, {"valid_f1": 81.234, "lr": 0.1}) -> "valid f1 81.23"; what was not measured is left out."""
+    found = [(name, form) for name, form in shown.items() if isinstance(measured.get(name), (int, float))]
+    return ", ".join(f"{name.replace('_', ' ')} {measured[name]:{form}}" for name, form in found)

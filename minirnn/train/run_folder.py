@@ -1,22 +1,28 @@
-"""A run folder: all that belongs to one run, owned by one process at a time."""
+"""A run folder: all that belongs to one run, owned by one process at a time.
+
+Every JSON file in it carries the sha256 of its content, and every checkpoint that of the configuration, so that a
+folder that was changed by hand or by a failing disk is refused and never becomes another run without a word.
+"""
 
 import contextlib
 import errno
+import hashlib
 import json
 import math
 import os
-import platform
 import re
 import shutil
 import uuid
-from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be
 from minirnn.files import Lock, make_folder, naming, sync_folder, write_atomically
+from minirnn.train.checkpoint import digest_of
+from minirnn.train.environment import environment
 
-REPORTED = ("minirnn", "numpy", "numba", "safetensors")
+LAYOUT = 2  # of the folder and its files
+SEAL = "sha256"
 
 
 class FolderExists(InputError):
@@ -26,35 +32,40 @@ class FolderExists(InputError):
 class RunFolder:
     """``with RunFolder.create(runs, name, config) as folder`` or ``RunFolder.open(path)``: locked while it is entered.
 
-    Files: config.json, vocabulary.json, environment.json, metrics.jsonl, checkpoints/, result.json.
+    Files: config.json, what the procedure adds (vocabulary.json), environment.json, metrics.jsonl, checkpoints/,
+    attachments/, measures/, result.json.
     """
 
     def __init__(self, path):
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self.lock = Lock(self.path / ".lock", f"run folder {self.path}")
-        self.metrics = None
+        self.metrics = self.digest = None
 
     @classmethod
-    def create(cls, runs, name, config):
-        """Make ``runs/name`` with its configuration, whole or not at all; an empty folder of that name is taken over.
+    def create(cls, runs, name, config, files=None):
+        """Make ``runs/name`` with its configuration and ``files`` {name: JSON values}, whole or not at all.
 
-        InputError when it exists, OSError when it cannot be made.
+        An empty folder of that name is taken over. InputError when it exists, OSError when it cannot be made.
         """
-        if not re.fullmatch(r"[\w.+=-]+", name) or name.strip(".") == "":
+        if not re.fullmatch(r"[\w.+=-]+", name, re.ASCII) or name.strip(".") == "":
             raise InputError(must_be("run folder", "name", "letters, digits and any of . _ - + =", repr(name)))
-        path = Path(runs) / name
+        path, files = Path(runs) / name, files or {}
         exists = FolderExists(
             must_be("run folder", "name", "a new name", repr(str(path)),
                     f"go on with 'minirnn train --resume {path}', or choose another --name")
         )
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise exists
-        made = cls(Path(runs) / f".{name}.{uuid.uuid4().hex[:8]}.tmp")
+        _sweep(path)
+        made = cls(Path(runs) / f".{name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
         make_folder(made.checkpoints)
         try:
             made.write_json("environment.json", environment())
-            made.write_json("config.json", {"run": uuid.uuid4().hex, **config})
+            for file, values in files.items():
+                made.write_json(file, values)
+            sealed = {file: digest_of(without_nan(values)) for file, values in files.items()}
+            made.write_json("config.json", {"run": uuid.uuid4().hex, **config, "files": sealed})
             with naming(path, "create the folder"):
                 if path.is_dir():
                     path.rmdir()
@@ -68,23 +79,26 @@ class RunFolder:
         return cls(path)
 
     @classmethod
-    def create_numbered(cls, runs, stem, config):
+    def create_numbered(cls, runs, stem, config, files=None):
         """As ``create``, under the first free name of stem-1, stem-2 ..., whoever else is making folders now."""
         for number in count(1):
             with contextlib.suppress(FolderExists):
-                return cls.create(runs, f"{stem}-{number}", config)
+                return cls.create(runs, f"{stem}-{number}", config, files)
 
     @classmethod
     def open(cls, path):
         """The existing run folder ``path``; InputError when it is none."""
         folder = cls(path)
         if not (folder.path / "config.json").is_file():
-            cause = "a run begins with 'minirnn train word-lm' or 'char-lm'"
+            cause = "a run begins with 'minirnn train MODEL'; 'minirnn models' lists them"
             raise InputError(must_be("run folder", "path", "a folder with config.json", repr(str(path)), cause))
         return folder
 
     def __enter__(self):
         self.lock.__enter__()
+        for litter in (*self.path.glob("*.tmp"), *self.path.glob("*/*.tmp")):  # of a process that was killed
+            with naming(litter, "delete"):
+                litter.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *exception):
@@ -93,26 +107,114 @@ class RunFolder:
             self.metrics = None
         self.lock.__exit__(*exception)
 
+    def config(self):
+        """What config.json says; InputError when it is damaged, was changed or is of an older minirnn."""
+        stored = self.read_json("config.json")
+        if stored.get("layout") != LAYOUT:
+            older = self.path / "config.json"
+            cause = f"train its configuration anew: minirnn train MODEL --config {older}"
+            raise InputError(must_be("run folder", str(self.path), f"of layout {LAYOUT}", "an older one", cause))
+        if not isinstance(stored.get("config"), dict) or not isinstance(stored.get("run"), str):
+            raise InputError(must_be("run folder", str(self.path / "config.json"), "a configuration of a run", "none"))
+        return stored
+
+    @property
+    def identity(self):
+        """What a checkpoint must say to be one of this run: the hash of config.json, which holds those of its files."""
+        return digest_of(self.config())
+
     def read_json(self, name):
-        """The object in a JSON file of this folder; InputError when it is damaged."""
+        """The object in a JSON file of this folder; InputError when it is damaged or was changed."""
         path = self.path / name
         with naming(path, "read"):
             text = path.read_bytes()
         try:
-            return json.loads(text)
-        except ValueError as error:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
             raise InputError(must_be("run folder", str(path), "JSON", f"damaged text ({error})")) from None
+        if not isinstance(value, dict):
+            raise InputError(must_be("run folder", str(path), "a JSON object", type(value).__name__))
+        seal = value.pop(SEAL, None)
+        if seal is None and name == "config.json":
+            return value  # of an older layout: ``config`` says so
+        if seal != digest_of(value):
+            cause = "it was changed, or the disk is failing; begin the run anew, or put the file back"
+            raise InputError(must_be("run folder", str(path), "as it was written", "other content", cause))
+        return value
 
     def write_json(self, name, value):
-        """Write a JSON file of this folder whole or not at all."""
-        write_atomically(self.path / name, (json.dumps(without_nan(value), indent=1) + "\n").encode())
+        """Write a JSON file of this folder whole or not at all, with the hash of its content."""
+        value = without_nan(value)
+        sealed = {**value, SEAL: digest_of(value)}
+        write_atomically(self.path / name, (json.dumps(sealed, indent=1) + "\n").encode())
 
-    def begin_metrics(self, size):
-        """Open metrics.jsonl for appending, cut back to the ``size`` bytes it had at the checkpoint resumed from."""
+    def read_file(self, name):
+        """The object in a file that belongs to the configuration, such as vocabulary.json; InputError for another's."""
+        value = self.read_json(name)
+        if digest_of(value) != self.config().get("files", {}).get(name):
+            cause = "it is that of another run"
+            raise InputError(must_be("run folder", str(self.path / name), "the file the run was made with", "another",
+                                     cause))
+        return value
+
+    def complete(self, name, values):
+        """Write a file of the configuration where it is missing; InputError where it is another run's or damaged."""
+        if (self.path / name).is_file():
+            self.read_file(name)
+        else:
+            self.write_json(name, values)
+
+    def read_result(self):
+        """The content of result.json, None when the run has not ended; InputError when it is damaged or another's."""
+        if not (self.path / "result.json").is_file():
+            return None
+        result = self.read_json("result.json")
+        if result.get("run") != self.config()["run"]:
+            raise InputError(must_be("run folder", str(self.path / "result.json"), "this run's", "another run's"))
+        return result
+
+    def write_result(self, result):
+        """Write result.json, with the identity of the run and the hash of its metrics."""
+        self.write_json("result.json", {"run": self.config()["run"], **result, "metrics": self.metrics_state()})
+
+    def attach(self, name, step, data):
+        """Keep bytes worth looking at as attachments/step-000000120-NAME -> that path below the folder."""
+        if not re.fullmatch(r"[\w.+=-]+", name, re.ASCII):
+            raise InputError(must_be("attachment", "name", "letters, digits and any of . _ - + =", repr(name)))
+        make_folder(self.path / "attachments")
+        kept = f"attachments/step-{step:09d}-{name}"
+        write_atomically(self.path / kept, data)
+        return kept
+
+    def measured(self, name, inputs, measure):
+        """The JSON object that ``measure()`` gives, made once for equal ``inputs`` and then read from measures/."""
+        path, key = f"measures/{name}.json", digest_of(without_nan(inputs))
+        if (self.path / path).is_file():
+            kept = self.read_json(path)
+            if kept.get("inputs") == key:
+                return kept["found"]
+        found = without_nan(measure())
+        make_folder(self.path / "measures")
+        self.write_json(path, {"inputs": key, "found": found})
+        return found
+
+    def begin_metrics(self, state):
+        """Open metrics.jsonl for appending, cut back to what ``state`` of ``metrics_state`` says; None: empty.
+
+        InputError when its beginning is not what it was then.
+        """
         path = self.path / "metrics.jsonl"
+        size = 0 if state is None else int(state["bytes"])
         with naming(path):
-            self.metrics = open(path, "ab", buffering=0)
-            if self.metrics.tell() > size:
+            self.metrics = open(path, "a+b", buffering=0)
+            self.metrics.seek(0)
+            kept = self.metrics.read(size) if size else b""
+            self.digest = hashlib.sha256(kept)
+            if state is not None and (len(kept), self.digest.hexdigest()) != (size, state["sha256"]):
+                cause = "the curves of the run would be wrong; put the file back, or begin the run anew"
+                what = f"to begin with the {size} bytes it had at the checkpoint"
+                raise InputError(must_be("run folder", str(path), what, "others, or fewer", cause))
+            if self.metrics.seek(0, os.SEEK_END) > size:
                 self.metrics.truncate(size)
 
     def write_metric(self, **values):
@@ -121,35 +223,54 @@ class RunFolder:
         with naming(self.path / "metrics.jsonl"):
             if self.metrics.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.digest.update(line)
 
-    def metrics_size(self):
-        """Bytes of metrics.jsonl, now safely on the disk."""
+    def metrics_state(self):
+        """{"bytes", "sha256"} of metrics.jsonl, now safely on the disk."""
         with naming(self.path / "metrics.jsonl"):
             os.fsync(self.metrics.fileno())
-            return self.metrics.tell()
+            return {"bytes": self.metrics.tell(), "sha256": self.digest.hexdigest()}
 
     def read_metrics(self):
-        """Every line of metrics.jsonl as a dict; a last line cut short by a crash is left out."""
-        lines = (self.path / "metrics.jsonl").read_text().split("\n")[:-1]
-        return [json.loads(line) for line in lines]
+        """Every line of metrics.jsonl as a dict; a last line cut short by a crash is left out.
+
+        InputError for a line that is none, and where the file is not what the result of the run was made with.
+        """
+        path = self.path / "metrics.jsonl"
+        with naming(path, "read"):
+            data = path.read_bytes()
+        result = self.read_result()
+        if result is not None and hashlib.sha256(data).hexdigest() != result["metrics"][SEAL]:
+            raise InputError(must_be("run folder", str(path), "as it was when the run ended", "other content"))
+        lines = []
+        for number, line in enumerate(data.split(b"\n")[:-1], 1):
+            try:
+                lines.append(json.loads(line))
+                lines[-1]["kind"], lines[-1]["step"]
+            except (ValueError, TypeError, KeyError, RecursionError):
+                raise InputError(must_be("run folder", f"{path} line {number}", "a JSON object with kind and step",
+                                         repr(line[:40]))) from None
+        return lines
 
 
-def environment():
-    """What the numbers of a run depend on besides its configuration; no host names, no paths."""
-    versions = {}
-    for name in REPORTED:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "absent"
-    return {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "processors": os.cpu_count(),
-        "packages": versions,
-        "variables": {k: v for k, v in os.environ.items() if re.fullmatch(r"(OMP|OPENBLAS|MKL|NUMBA)_NUM_THREADS", k)},
-    }
+def _sweep(path):
+    """Remove what processes that were killed while they made the folder ``path`` left beside it."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        pid = left.name.removeprefix(f".{path.name}.").partition("-")[0]
+        if left.is_dir() and (not pid.isdecimal() or not _alive(int(pid))):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(pid):
+    if os.name != "posix":
+        return True  # nobody asks there without harm
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        return True
+    return True
 
 
 def without_nan(value):

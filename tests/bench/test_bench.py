@@ -155,7 +155,7 @@ def test_sizes_that_were_asked_for_are_there():
     assert known["lstm_32_35_256_256"].sizes == {"B": 32, "T": 35, "D": 256, "H": 256}
     assert len(known) == 3 * 7 + 9
     assert len(grid) == len(known) + 3 * (4 * 6 * 2 - 1)  # B, T, D, H = 1, 100, 128, 128 is in both
-    assert layer_flops("rnn", 2, 3, 5, 7) == 3 * 2 * (2 * 3 * 7 * 5 + 2 * 3 * 7 * 7)
+    assert layer_flops("rnn", 2, 3, 5, 7) == 3 * 2 * (2 * 3 * 7 * 5 + 2 * 3 * 7 * 7)  # speed (G1)
     assert known["word-lm-dropout"].dropout == known["gru-dropout_32_35_256_256"].dropout == 0.25
     assert known["lstm-dropout_32_35_256_256"].flops == known["lstm_32_35_256_256"].flops
     assert known["word-lm"].flops == layer_flops("lstm", 32, 35, 256, 256) + 6 * 1120 * 256 * 10_000

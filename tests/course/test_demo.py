@@ -6,7 +6,7 @@ import re
 import pytest
 
 from minirnn.cli import main
-from minirnn.course import demo
+from minirnn.models import registry
 
 pytestmark = pytest.mark.slow
 SMALL = ["--epochs", "1", "--hidden", "16"]
@@ -39,17 +39,17 @@ def test_demo_proves_trains_twice_compares_and_writes_a_page_with_figures(tmp_pa
 
 
 def test_demo_goes_on_where_it_was_interrupted(tmp_path, capsys, monkeypatch):
-    real, calls = demo.train_language_model, []
+    real, calls = registry.train, []
 
-    def interrupted_at_the_second(*args, **kwargs):
-        calls.append(kwargs["name"])
+    def interrupted_at_the_second(name, config, folder, called):
+        calls.append(called)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(*args, **kwargs)
+        return real(name, config, folder, called)
 
-    monkeypatch.setattr(demo, "train_language_model", interrupted_at_the_second)
+    monkeypatch.setattr(registry, "train", interrupted_at_the_second)
     assert main(["demo", *SMALL, "--runs", str(tmp_path)]) == 130
-    monkeypatch.setattr(demo, "train_language_model", lambda *a, **k: calls.append(k["name"]) or real(*a, **k))
+    monkeypatch.setattr(registry, "train", lambda *a: calls.append(a[-1]) or real(*a))
     assert main(["demo", *SMALL, "--runs", str(tmp_path)]) == 0
     assert calls == ["no-dropout", "recurrent-dropout", "recurrent-dropout"]
     assert main(["demo", *SMALL, "--fresh", "--runs", str(tmp_path)]) == 0

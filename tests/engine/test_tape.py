@@ -213,5 +213,5 @@ def test_gpu_asked_for_and_absent_names_what_to_install():
         pytest.skip("CuPy is installed here, so its absence cannot be seen")
     with pytest.raises(InputError, match=r"CuPy, which is not installed; install minirnn\[cuda12\]"):
         minirnn.nn.Linear(2, 3, rng=0).to("cuda")
-    with pytest.raises(InputError, match="device must be 'cpu', 'cuda' or 'cuda:N', got 'gpu'"):
+    with pytest.raises(InputError, match="device must be 'cpu', 'cuda' or 'cuda:0', got 'gpu'"):
         minirnn.nn.Linear(2, 3, rng=0).to("gpu")

@@ -4,8 +4,9 @@ import copy
 
 import pytest
 
-from minirnn.experiments import EXPERIMENTS, find
 from minirnn.experiments.experiment import Results
+from minirnn.models.registry import experiment as find
+from minirnn.models.reproduce_command import EXPERIMENTS
 
 WITH_CLAIMS = [name for name in EXPERIMENTS if any(scale.claims for scale in find(name).scales.values())]
 # what the thesis says in words or not at all: {experiment: {row: {metric: value}}}

@@ -12,15 +12,18 @@ import pytest
 
 from minirnn import cli
 from minirnn.errors import InputError
-from minirnn.experiments import EXPERIMENTS, command, find, kinds, table, temporal_order, word_lm, worker
+from minirnn.experiments import table
 from minirnn.experiments.experiment import Claim, Column, Experiment, Results, Row, Scale
-from minirnn.experiments.grid import jobs_of, run_jobs
-from minirnn.train.config import LanguageModelConfig
-from minirnn.train.loop import Diverged
+from minirnn.experiments.jobs import jobs_of, run_jobs
+from minirnn.models import registry, worker
+from minirnn.models.language_model import word_tables
+from minirnn.models.language_model.task import LanguageModelConfig
+from minirnn.models.reproduce_command import EXPERIMENTS
+from minirnn.models.temporal_order import tables as temporal_order
+from minirnn.models.temporal_order.task import TemporalOrderConfig, TemporalOrderTask
 from minirnn.train.run_folder import RunFolder
-from minirnn.train.temporal_order import TemporalOrderConfig
 
-TINY = {"hidden": 4, "epochs": 1, "test": 20}
+TINY = {"preset": "classroom", "hidden": 4, "epochs": 1, "test": 20}
 TOY = replace(
     temporal_order.EXPERIMENT,
     rows=tuple(row for row in temporal_order.EXPERIMENT.rows if row.key in ("short-none", "short-ours-step")),
@@ -34,7 +37,7 @@ def reproduce(*argv):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_has_three_scales_unique_rows_and_runs_at_smoke(name, tmp_path, capsys):
-    experiment = find(name)
+    experiment = registry.experiment(name)
     assert experiment.name == name and set(experiment.scales) == {"smoke", "classroom", "paper"}
     keys = [row.key for row in experiment.rows]
     assert len(set(keys)) == len(keys)
@@ -52,32 +55,33 @@ def test_every_experiment_has_three_scales_unique_rows_and_runs_at_smoke(name, t
 
 
 def test_tables_hold_the_numbers_of_the_thesis():
-    words = {row.key: row.reported for row in word_lm.TABLE.rows}
+    words = {row.key: row.reported for row in word_tables.TABLE.rows}
     assert len(words) == 26
     assert words["none"] == {"valid": 130.0, "test": 125.2} and words["forward"] == {"valid": 94.1, "test": 89.5}
     assert words["ours-0.5-sequence"]["test"] == 96.8 and words["forward-ours-0.25-step"]["test"] == 87.0
     assert words["forward-moon-0.5-step"]["valid"] == 140.6 and words["gal-0.25-sequence"]["valid"] == 120.5
-    characters = {row.key: row.reported for row in find("table-3.3").rows}
+    characters = {row.key: row.reported for row in registry.experiment("table-3.3").rows}
     assert set(characters) == set(words)
     assert min(characters, key=lambda key: characters[key]["test"]) == "ours-0.25-step"
     assert len(temporal_order.EXPERIMENT.rows) == 14
 
 
 def test_paper_scale_is_the_recipe_of_the_thesis():
-    row = {row.key: row for row in word_lm.TABLE.rows}["forward-ours-0.25-step"]
-    config = word_lm.TABLE.configure(row, word_lm.TABLE.scales["paper"], 3)
-    expected = LanguageModelConfig(
+    row = {row.key: row for row in word_tables.TABLE.rows}["forward-ours-0.25-step"]
+    config = word_tables.TABLE.configure(row, word_tables.TABLE.scales["paper"], 3)
+    expected = LanguageModelConfig.of(
         level="word", data="ptb", hidden=256, embedding=256, batch=32, window=35, epochs=100, optimizer="sgd", lr=1.0,
         clip=10.0, schedule="plateau", init=0.05, scheme="ours", rate=0.25, sampling="per_step",
-        forward_dropout=(0.2, 0.5), seed=3, patience=word_lm.PATIENCE,
+        forward_dropout=(0.2, 0.5), seed=3, patience=word_tables.PATIENCE,
     )
     assert config == expected
-    paper = temporal_order.EXPERIMENT.scales["paper"].settings
-    assert paper["hidden"] == 256 and paper["fixed"] == 200 and paper["forget_bias"] is None
+    paper = temporal_order.EXPERIMENT.configure(Row("", {}), temporal_order.EXPERIMENT.scales["paper"], 0)
+    assert (paper.hidden, paper.fixed, paper.forget_bias) == (256, 200, None)
 
 
 def result(seed=0, **metrics):
-    return {"data": {"name": "toy", "origin": "generated"}, "seconds": 1.0, "seed": seed, "config": {}, **metrics}
+    return {"status": "complete", "data": {"name": "toy", "origin": "generated"}, "seconds": 1.0, "seed": seed,
+            "config": {}, **metrics}
 
 
 SMALL = Experiment(
@@ -111,7 +115,7 @@ def test_claims_compare_rows_on_the_seeds_they_share():
 
 
 def test_a_run_ended_by_hand_is_marked():
-    runs = [result(0, share=0.1, ended="by hand"), result(1, share=0.3, ended="as configured")]
+    runs = [result(0, share=0.1, status="by hand"), result(1, share=0.3)]
     results = Results(SMALL, {"a": runs})
     found = table.as_json(SMALL, "classroom", SMALL.rows, results, {})
     assert found["rows"][0]["ended_by_hand"] == [0] and table.text(found).count("2, 1 ended by hand") == 1
@@ -145,13 +149,13 @@ def test_a_measurement_that_does_not_exist_is_a_dash():
 
 
 def test_finished_runs_are_reused_and_interrupted_ones_go_on(tmp_path, monkeypatch, stop_at_look):
-    jobs = jobs_of(TOY, "smoke", TOY.rows, 2, tmp_path)
+    jobs = jobs_of(TOY, "smoke", TOY.rows, 2, tmp_path, registry)
     assert run_jobs(jobs, quiet=True) == 0
     whole = [job.result()["parameters_sha256"] for job in jobs]
-    monkeypatch.setattr(kinds, "run", lambda *a, **k: pytest.fail("ran again"))
+    monkeypatch.setattr(registry, "run", lambda *a, **k: pytest.fail("ran again"))
     assert run_jobs(jobs, quiet=True) == 0
     monkeypatch.undo()
-    again = jobs_of(TOY, "smoke", TOY.rows, 2, tmp_path / "again")
+    again = jobs_of(TOY, "smoke", TOY.rows, 2, tmp_path / "again", registry)
 
     stop_at_look(70)  # in the second run
     assert run_jobs(again, quiet=True) == 143
@@ -162,8 +166,8 @@ def test_finished_runs_are_reused_and_interrupted_ones_go_on(tmp_path, monkeypat
 
 
 def test_side_by_side_gives_the_same_numbers(tmp_path):
-    one = jobs_of(TOY, "smoke", TOY.rows, 2, tmp_path / "one")
-    two = jobs_of(TOY, "smoke", TOY.rows, 2, tmp_path / "two")
+    one = jobs_of(TOY, "smoke", TOY.rows, 2, tmp_path / "one", registry)
+    two = jobs_of(TOY, "smoke", TOY.rows, 2, tmp_path / "two", registry)
     assert run_jobs(one, quiet=True) == run_jobs(two, processes=2, quiet=True) == 0
     for a, b in zip(one, two):
         assert a.result()["parameters_sha256"] == b.result()["parameters_sha256"]
@@ -185,27 +189,31 @@ def test_a_signal_ends_every_process_with_a_checkpoint(tmp_path):
 
 
 def test_a_run_keeps_its_folder_when_an_option_is_added_and_others_get_their_own():
-    config = TemporalOrderConfig(rate=0.5).to_json()
-    name = kinds.folder_name("temporal-order", config)
-    assert name == kinds.folder_name("temporal-order", {k: v for k, v in config.items() if k != "patience"})
-    assert name != kinds.folder_name("temporal-order", {**config, "seed": 1})
+    config = TemporalOrderConfig.of(rate=0.5)
+    stored = {k: v for k, v in config.to_json().items() if k != "patience"}
+    name = registry.folder_name("temporal-order", config)
+    assert name == registry.folder_name("temporal-order", registry.configuration("temporal-order", stored))
+    assert name != registry.folder_name("temporal-order", config.but(seed=1))
 
 
 def test_a_folder_of_another_configuration_is_refused(tmp_path):
-    (job,) = jobs_of(TOY, "smoke", TOY.rows[:1], 1, tmp_path)
+    (job,) = jobs_of(TOY, "smoke", TOY.rows[:1], 1, tmp_path, registry)
     assert run_jobs([job], quiet=True) == 0
     with pytest.raises(InputError, match="a run of the same configuration"):
-        kinds.run(job.kind, {**job.config, "seed": 5}, job.path, quiet=True)
+        registry.run(job.kind, {**job.config, "seed": 5}, job.path, quiet=True)
 
 
-def test_a_finished_run_is_reused_only_whole_and_of_the_same_configuration(tmp_path):
-    (job,) = jobs_of(TOY, "smoke", TOY.rows[:1], 1, tmp_path)
+def test_a_finished_run_is_reused_only_whole_and_of_the_same_configuration(tmp_path, reseal):
+    (job,) = jobs_of(TOY, "smoke", TOY.rows[:1], 1, tmp_path, registry)
     assert job.result() is None and run_jobs([job], quiet=True) == 0 and job.result()["updates"] > 0
-    stored = json.loads((job.path / "config.json").read_text())
-    (job.path / "config.json").write_text(json.dumps({**stored, "config": {**stored["config"], "hidden": 5}}))
+    stored = (job.path / "config.json").read_text()
+    (job.path / "config.json").write_text(stored.replace('"hidden": 4', '"hidden": 5'))
+    with pytest.raises(InputError, match="config.json must be as it was written, got other content"):
+        run_jobs([job], quiet=True)
+    reseal(job.path / "config.json", config={**json.loads(stored)["config"], "hidden": 5})
     with pytest.raises(InputError, match="a run of the same configuration, got another one"):
         run_jobs([job], quiet=True)
-    (job.path / "config.json").write_text(json.dumps(stored))
+    (job.path / "config.json").write_text(stored)
     (job.path / "result.json").write_text((job.path / "result.json").read_text()[:40])
     with pytest.raises(InputError, match="result.json must be JSON, got damaged text"):
         job.result()
@@ -227,14 +235,14 @@ class Worker:
 @pytest.mark.parametrize(("ended", "status"), [(0, 0), (1, 1), (-9, 137)])
 def test_the_worst_end_of_a_process_is_the_exit_status(ended, status, tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", type("Ended", (Worker,), {"status": ended}))
-    assert run_jobs(jobs_of(TOY, "smoke", TOY.rows, 1, tmp_path), processes=2, quiet=True) == status
+    assert run_jobs(jobs_of(TOY, "smoke", TOY.rows, 1, tmp_path, registry), processes=2, quiet=True) == status
 
 
 def test_a_worker_interrupted_while_it_reads_data_ends_quietly(monkeypatch, capsys):
     def interrupted(*arguments, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(kinds, "run", interrupted)
+    monkeypatch.setattr(registry, "run", interrupted)
     task = {"kind": "temporal-order", "config": {}, "path": "p", "folder": None, "quiet": True}
     assert worker.main(json.dumps(task)) == 130
     assert capsys.readouterr() == ("", "")
@@ -242,7 +250,7 @@ def test_a_worker_interrupted_while_it_reads_data_ends_quietly(monkeypatch, caps
 
 def test_processes_share_out_the_threads_the_user_allows(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", Worker)
-    jobs = jobs_of(TOY, "smoke", TOY.rows, 1, tmp_path)
+    jobs = jobs_of(TOY, "smoke", TOY.rows, 1, tmp_path, registry)
     for allowed, each in (("4", "2"), ("1", "1"), ("7", "3")):
         monkeypatch.setenv("MINIRNN_NUM_THREADS", allowed)
         Worker.environments.clear()
@@ -267,7 +275,7 @@ def test_exit_status_says_whether_claims_held_and_rows_are_complete(tmp_path, mo
     false = replace(
         TOY, scales={"classroom": Scale(TINY, claims=(Claim("never", lambda r: r("short-none", "test %") > 1e9),))}
     )
-    monkeypatch.setattr(command, "find", lambda name: false)
+    monkeypatch.setattr(registry, "experiment", lambda name: false)
     assert reproduce("table-3.1", "--runs", tmp_path, "--finished", "--silent") == 1
     assert "0 of 1" in capsys.readouterr().out
     assert reproduce("table-3.1", "--runs", tmp_path, "--silent") == 1
@@ -311,22 +319,50 @@ def test_a_figure_without_rows_has_json_too(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == json.loads(saved.read_text())
 
 
-def test_a_diverged_row_does_not_stop_the_others(tmp_path, monkeypatch):
-    jobs = jobs_of(TOY, "smoke", TOY.rows, 1, tmp_path)
-    real = kinds.run
+def test_a_diverged_run_is_a_result_that_stops_no_other_and_is_not_tried_again(tmp_path, monkeypatch, capsys):
+    jobs = jobs_of(TOY, "smoke", TOY.rows, 1, tmp_path, registry)
+    real = TemporalOrderTask.loss
 
-    def first_diverges(kind, config, path, *a, **k):
-        if path == jobs[0].path:
-            raise Diverged("too large a step")
-        return real(kind, config, path, *a, **k)
+    def first_diverges(task, clock):
+        loss, seen = real(task, clock)
+        return loss * (np.float32(np.nan) if task.config.rate == 0 else 1), seen
 
-    monkeypatch.setattr(kinds, "run", first_diverges)
+    monkeypatch.setattr(TemporalOrderTask, "loss", first_diverges)
     assert run_jobs(jobs, quiet=True) == 1
-    assert [job.result() is not None for job in jobs] == [False, True]
+    assert [job.result()["status"] for job in jobs] == ["diverged", "complete"]
+    monkeypatch.undo()
+    monkeypatch.setattr(registry, "run", lambda *a, **k: pytest.fail("tried again"))
+    assert run_jobs(jobs) == 1
+    said = capsys.readouterr().err
+    assert "short-none, seed 0: diverged earlier, not tried again (50 updates in a row were not finite" in said
+    claim = Claim("none is right", lambda r: r("short-none", "test %") > 0)
+    judged = replace(TOY, scales={"smoke": Scale(TINY, claims=(claim,))})
+    results, missing = table.outcome(judged, jobs)
+    shown = table.text(table.as_json(judged, "smoke", judged.rows, results, missing))
+    assert missing == {} and "1, 1 diverged" in shown and "not judged  none is right" in shown
+
+
+def test_what_is_measured_of_a_run_is_measured_once(tmp_path):
+    jobs, calls = jobs_of(TOY, "smoke", TOY.rows[:1], 1, tmp_path, registry), []
+
+    def measure(run, folder):
+        calls.append(run.name)
+        return {"units": run.model.recurrent.hidden_size, "nothing": float("nan")}
+
+    measured = replace(TOY, measure=measure)
+    run_jobs(jobs, quiet=True)
+    for _ in range(3):
+        results, _ = table.outcome(measured, jobs)
+        assert results.runs["short-none"][0]["units"] == 4 and results.runs["short-none"][0]["nothing"] is None
+    assert calls == ["temporal-order"]
+    kept = jobs[0].path / "measures/table-3.1.json"
+    kept.write_text(kept.read_text().replace('"units": 4', '"units": 5'))
+    with pytest.raises(InputError, match="table-3.1.json must be as it was written"):
+        table.outcome(measured, jobs)
 
 
 def test_curves_are_those_of_the_run_folder(tmp_path):
-    jobs = jobs_of(TOY, "smoke", TOY.rows[:1], 1, tmp_path)
+    jobs = jobs_of(TOY, "smoke", TOY.rows[:1], 1, tmp_path, registry)
     run_jobs(jobs, quiet=True)
     kept = table.curves(jobs[0].path, ("train_accuracy",))
     lines = RunFolder.open(jobs[0].path).read_metrics()

@@ -1,17 +1,16 @@
 """Checks of tape code, and the suite: complete, and as sharp as promised."""
 
 import importlib
-import pkgutil
 
 import numpy as np
 import pytest
 
-from minirnn import models as models_package
 from minirnn import nn, ops
 from minirnn.autograd import Tensor, record
 from minirnn.cells import GRU, LSTM, RNN
 from minirnn.errors import InputError
 from minirnn.gradcheck import Verdict, check, check_cell, random_problem, recurrent, suite, suite_ops
+from minirnn.models import registry
 
 
 def normal(*shape, seed=0):
@@ -91,9 +90,9 @@ def test_every_layer_loss_and_model_has_a_case():
     assert layers == {name.split()[0].rstrip(",") for name in suite.LAYERS}
     losses = {f.__name__ for f in exported if getattr(f, "__module__", "") == "minirnn.nn.losses"}
     assert losses == {name.split()[0].rstrip(",") for name in suite.LOSSES}
-    rooms = [importlib.import_module(f"minirnn.models.{m.name}") for m in pkgutil.iter_modules(models_package.__path__)]
+    rooms = [importlib.import_module(f"minirnn.models.{model.folder}") for model in registry.MODELS.values()]
     found = {n for room in rooms for n, c in vars(room).items() if isinstance(c, type) and issubclass(c, nn.Module)}
-    assert found == set(suite.MODELS)
+    assert found == set(suite.MODELS) == {case for model in registry.MODELS.values() for case in model.cases}
 
 
 CELL_CASES = [case for case in suite.cases() if case.kind == "cell"]

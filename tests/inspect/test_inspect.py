@@ -18,8 +18,8 @@ from minirnn.inspect.inspection import as_json
 from minirnn.inspect.measure import microscope, norms, saturation, spectrum_steps
 from minirnn.inspect.page import as_bytes, page
 from minirnn.inspect.specimen import inspect_cell
+from minirnn.plots import png
 from minirnn.plots.microscope import microscope_figure
-from minirnn.plots.vcurve import png
 
 T, B, D, H = 5, 3, 4, 2
 ALL = list(CELLS.values())

@@ -15,23 +15,26 @@ from minirnn.errors import InputError
 from minirnn.inspect.measure import microscope
 from minirnn.inspect.page import page
 from minirnn.inspect.run import inspect_run, look
-from minirnn.models.word_lm import LanguageModel
+from minirnn.models import registry
+from minirnn.models.language_model import LanguageModel
+from minirnn.models.language_model.sample import vocabulary_of
+from minirnn.models.language_model.task import LanguageModelTask, load_corpus
 from minirnn.nn.layers import draw_mask
-from minirnn.train import load_model, resume_run, train_language_model
-from minirnn.train.checkpoint import checkpoints, snapshot_steps
-from minirnn.train.language_model import LanguageModelTask, load_corpus
+from minirnn.train import Clock
+from minirnn.train.checkpoint import checkpoints, digest_of, snapshot_steps
+from minirnn.train.lens import Lens
 
 
 @pytest.fixture(scope="module")
 def kept(config):
     """The tiny configuration with snapshots."""
-    return replace(config, snapshots=4)
+    return config.but(snapshots=4)
 
 
 @pytest.fixture(scope="module")
 def run(kept, tmp_path_factory):
     """The folder of a complete tiny run."""
-    return train_language_model(kept, tmp_path_factory.mktemp("runs"), "whole", quiet=True).path
+    return registry.train("char-lm", kept, tmp_path_factory.mktemp("runs"), "whole", quiet=True).path
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def test_no_snapshot_and_one():
 
 
 def test_snapshots_stay_and_change_nothing(config, kept, run, tmp_path):
-    plain = train_language_model(config, tmp_path, "plain", quiet=True)
+    plain = registry.train("char-lm", config, tmp_path, "plain", quiet=True)
     result = json.loads((run / "result.json").read_text())
     for name in ("chain", "parameters_sha256", "test_perplexity", "best_checkpoint", "updates"):
         assert plain.result[name] == result[name]
@@ -73,19 +76,16 @@ def test_an_interrupted_run_ends_as_the_whole_one_with_the_same_snapshots(
     updates, kept, run, tmp_path, monkeypatch, stop_at_look
 ):
     stop_at_look(updates + 1)
-    assert train_language_model(kept, tmp_path, "cut", quiet=True).result is None
+    assert registry.train("char-lm", kept, tmp_path, "cut", quiet=True).result is None
     monkeypatch.undo()
-    again, whole = resume_run(tmp_path / "cut", quiet=True).result, json.loads((run / "result.json").read_text())
+    again, whole = registry.resume(tmp_path / "cut", quiet=True).result, json.loads((run / "result.json").read_text())
     assert again["chain"] == whole["chain"] and again["parameters_sha256"] == whole["parameters_sha256"]
     assert snapshot_steps(whole["updates"], 4) <= set(steps_of(tmp_path / "cut"))
 
 
-def test_run_folders_from_before_there_were_snapshots_still_resume(config, copy, tmp_path):
-    stored = json.loads((copy / "config.json").read_text())
-    del stored["config"]["snapshots"]
-    (copy / "config.json").write_text(json.dumps(stored))
+def test_a_complete_run_without_its_result_is_tested_again(copy):
     (copy / "result.json").unlink()
-    assert resume_run(copy, quiet=True).status == 0
+    assert registry.resume(copy, quiet=True).status == 0
     assert len(inspect_run(copy, spectra=0).frames) == len(steps_of(copy))
 
 
@@ -126,8 +126,8 @@ def test_masks_shown_are_those_of_the_first_update_where_the_window_has_its_size
 
 
 def test_zoneout_of_a_run_is_shown_as_shares_of_the_old_state(config, tmp_path):
-    zoned = replace(config, zoneout=(0.5, 0.1), rate=0.0, epochs=1)
-    shown = inspect_run(train_language_model(zoned, tmp_path, "zoned", quiet=True).path, spectra=0)
+    zoned = config.but(zoneout=(0.5, 0.1), rate=0.0, epochs=1)
+    shown = inspect_run(registry.train("char-lm", zoned, tmp_path, "zoned", quiet=True).path, spectra=0)
     masks, text = shown.frames[0].layers[0].masks, page(shown)
     assert {name: set(np.unique(mask)) for name, mask in masks.items()} == dict.fromkeys(
         ("zoneout_c", "zoneout_h"), {0.0, 1.0}
@@ -137,11 +137,20 @@ def test_zoneout_of_a_run_is_shown_as_shares_of_the_old_state(config, tmp_path):
     assert "The share of its old memory" in text and "Recurrent dropout masks" not in text
 
 
+def lens_of(inputs, targets, rng):
+    """The loss of a language model on tokens (T, B)."""
+
+    def loss(model):
+        return nn.cross_entropy(model(inputs, rng=rng)[0], targets, time="sum"), len(inputs)
+
+    return Lens(loss, len(inputs), 1, "nats", "", "", "")
+
+
 def test_what_is_looked_at_is_the_update_that_training_makes(kept):
     looked_at, trained = (LanguageModelTask(kept, load_corpus(kept)) for _ in range(2))
     inputs, targets = looked_at.batches[0]
-    loss, _ = look(looked_at.model.train(), inputs, targets, Streams(kept.seed), spectra=0)
-    update = trained.update(0, 0)
+    loss, _ = look(looked_at.model.train(), lens_of(inputs, targets, Streams(kept.seed)), spectra=0)
+    update = trained.update(Clock())
     assert loss == update["loss"] and optim.global_norm(looked_at.model.parameters()) == update["norm"]
 
 
@@ -151,7 +160,7 @@ def test_two_layers_are_read_apart_and_equal_the_layer_alone():
     inputs, targets = rng.integers(0, 7, (5, 3)), rng.integers(0, 7, (5, 3))
     cell, weights = model.recurrent.cell, model.recurrent.weights
     lower, upper = (type(w)(*(p.value for p in w)) for w in (weights(0), weights(1)))
-    loss, scopes = look(model, inputs, targets, None)
+    loss, scopes = look(model, lens_of(inputs, targets, None))
     x = model.embedding.weight.value[inputs]
     first = microscope(cell, x, np.zeros((3, 4)), lower, spectra=0)
     h = np.zeros((3, 4))
@@ -179,7 +188,8 @@ def test_two_layers_are_read_apart_and_equal_the_layer_alone():
 
 def test_loss_in_evaluation_is_that_of_the_loaded_model(run, kept):
     shown = inspect_run(run, evaluate=True, spectra=0)
-    model, vocab, _ = load_model(run, "last")
+    run = registry.load(run, "last")
+    model, vocab = run.model, vocabulary_of(run)
     tokens = load_corpus(kept).valid
     B = min(kept.batch, len(tokens) // (kept.window + 1))
     tokens = tokens[: len(tokens) // B * B].reshape(B, -1)[:, : kept.window + 1].T  # (T+1, B)
@@ -191,7 +201,7 @@ def test_loss_in_evaluation_is_that_of_the_loaded_model(run, kept):
 
 @pytest.mark.parametrize("cell, layers", [("rnn", 1), ("gru", 2)])
 def test_other_cells_and_layers(cell, layers, kept, tmp_path):
-    path = train_language_model(replace(kept, cell=cell, layers=layers), tmp_path, "run", quiet=True).path
+    path = registry.train("char-lm", kept.but(cell=cell, layers=layers), tmp_path, "run", quiet=True).path
     shown = inspect_run(path, steps=5, batch=2)
     assert {len(f.layers) for f in shown.frames} == {layers} and shown.cell.name == cell
     assert shown.frames[0].layers[-1].contents["h"].shape == (6, kept.hidden)
@@ -237,17 +247,19 @@ def empty(copy):
     shutil.rmtree(copy / "checkpoints")
 
 
-def other_text(copy):
-    stored = json.loads((copy / "config.json").read_text())
-    text = copy / "other.txt"
-    with open(stored["config"]["text"]) as file:
-        text.write_text(file.read().replace("glass", "grass"))
-    stored["config"]["text"] = str(text)
-    (copy / "config.json").write_text(json.dumps(stored))
+def another_model(copy):
+    stored = {"layout": 2, "run": "r", "config": {}, "model": "juggler"}
+    (copy / "config.json").write_text(json.dumps({**stored, "sha256": digest_of(stored)}))
 
 
-def another_task(copy):
-    (copy / "config.json").write_text('{"task": "juggling"}')
+def test_a_text_that_changed_since_is_refused(kept, tmp_path, capsys):
+    text = tmp_path / "own.txt"
+    with open(kept.text) as file:
+        text.write_text(file.read())
+    run = registry.train("char-lm", kept.but(text=str(text), epochs=1), tmp_path, "run", quiet=True).path
+    text.write_text(text.read_text().replace("glass", "grass"))
+    assert main(["inspect", str(run)]) == 2
+    assert "give a text of your own with --text" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -255,8 +267,7 @@ def another_task(copy):
     [
         (break_all, [], "no usable checkpoint: step-"),
         (empty, [], "no usable checkpoint yet"),
-        (other_text, [], "give a text of your own with --text"),
-        (another_task, [], "a language-model run"),
+        (another_model, [], "a run of one of word-lm, char-lm"),
         (None, ["--hidden", "5"], "--hidden must be given with a cell"),
         (None, ["--steps", "0"], "steps must be an integer in 1..1000, got 0"),
         (None, ["--batch", "0"], "batch must be an integer in 1..256, got 0"),

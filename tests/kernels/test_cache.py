@@ -118,6 +118,22 @@ def test_the_folder_is_the_users(monkeypatch, tmp_path):
         assert user_cache_directory() == tmp_path / expected
 
 
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("variable", [None, "MINIRNN_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"])
+def test_downloads_lie_beside_the_kernels_machine_code(platform, variable, monkeypatch, tmp_path):
+    from minirnn.kernels.jit import user_cache_directory
+
+    from minirnn.data.registry import cache_folder
+
+    for name in ("MINIRNN_CACHE", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", platform)
+    if variable is not None:
+        monkeypatch.setenv(variable, "~/kept here")
+    assert cache_folder() == user_cache_directory() / "data"
+
+
 def test_numba_settings_of_the_user_stay_as_they_are():
     import numba
     import numpy as np

@@ -93,7 +93,7 @@ def assert_same(got, want, dtype):
 @pytest.mark.parametrize("kind", ["none", "per step", "per sequence", "constant"])
 @pytest.mark.parametrize("padded", [False, True])
 def test_fused_equals_explicit(cell, dtype, shape, kind, padded):
-    """thesis (2.2.2), (2.2.4)-(2.2.6), (2.2.7)-(2.2.9), (3.3.4), (3.3.8)-(3.3.10), and their backward passes."""
+    """thesis (2.2.2), (2.2.4)-(2.2.6), (2.2.7)-(2.2.9), (3.3.4), (3.3.8)-(3.3.10), and backward; speed (G4)-(G5)."""
     inputs = problem(cell, shape, dtype)
     T, B = shape[:2]
     lengths = np.random.default_rng(2).integers(1, T + 1, B) if padded else None

@@ -8,7 +8,7 @@ import pytest
 from minirnn import Tensor, grad, nn, ops
 from minirnn.array import Streams
 from minirnn.errors import DtypeError, InputError
-from minirnn.models.word_lm import LanguageModel, detached
+from minirnn.models.language_model.model import LanguageModel, detached
 
 GOLDEN = Path(__file__).parent / "golden" / "torch_recurrent.npz"
 LAYERS = {

@@ -16,7 +16,7 @@ from minirnn import Tensor, bptt, grad, nn
 from minirnn.array import Streams
 from minirnn.cells import Masks, Weights
 from minirnn.errors import DtypeError, InputError
-from minirnn.models.word_lm import LanguageModel, detached
+from minirnn.models.language_model.model import LanguageModel, detached
 from minirnn.nn import composed
 from minirnn.nn.layers import draw_mask
 

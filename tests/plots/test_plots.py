@@ -3,8 +3,9 @@
 import numpy as np
 
 from minirnn.gradcheck import check_vjp
+from minirnn.plots import png
 from minirnn.plots.curves import learning_curves
-from minirnn.plots.vcurve import FLOOR, png, v_curves
+from minirnn.plots.vcurve import FLOOR, v_curves
 
 
 def test_learning_curves_draw_validation_and_training_of_every_run():

@@ -9,14 +9,14 @@ from minirnn import data, grad, nn
 from minirnn.data.glove import WordVectors
 from minirnn.data.labelled_texts import CLASSES, LabelledTexts, part_of
 from minirnn.errors import InputError
-from minirnn.experiments import find
-from minirnn.models.sequence_classifier import SequenceClassifier, TextClassifier
-from minirnn.train import sentiment
-from minirnn.train.execute import train_or_resume
-from minirnn.train.sentiment import SentimentConfig, SentimentTask, batch_places, make_task, word_table
-from minirnn.train.task import pad
+from minirnn.models import registry
+from minirnn.models.sentiment import task as sentiment
+from minirnn.models.sentiment.model import SequenceClassifier, TextClassifier
+from minirnn.models.sentiment.task import SentimentConfig, SentimentTask, batch_places, make, word_table
+from minirnn.train import Clock, Descent
+from minirnn.train.supervised import pad
 
-CONFIG = SentimentConfig(
+CONFIG = SentimentConfig.of(
     data="sentiment-grammar", vectors="random", vector_size=5, hidden=6, batch=8, epoch_updates=5, weak_epochs=2,
     epochs=2, rate=0.25, kernels="explicit", seed=3, lr=1e-2, checkpoint_every=3,
 )
@@ -86,13 +86,30 @@ def test_a_second_output_leaves_the_first_model_as_it_was():
     assert two.weak_output.weight.shape == (2, 3) and one.weak_output is None
 
 
+def begun(config, texts, phase=0):
+    """(the task, the Clock at the first update of a phase)."""
+    task = SentimentTask(config, texts)
+    phases = task.phases()
+    for each in phases[: phase + 1]:
+        each.enter()
+    step = sum(each.updates * each.rounds for each in phases[:phase])
+    return task, Clock(phase=phase, step=step, began=step)
+
+
+def train(task, clock, updates):
+    """Make so many updates of one phase."""
+    for _ in range(updates):
+        task.update(clock)
+        clock.step += 1
+
+
 def test_vectors_are_static_unless_they_are_to_be_trained():
     for trained in (False, True):
-        task = SentimentTask(replace(CONFIG, train_vectors=trained), TEXTS)
+        task, clock = begun(CONFIG.but(train_vectors=trained), TEXTS)
         before = task.model.table.value.copy()
-        task.update(0, 0)
+        task.update(clock)
         assert (before != task.model.table.value).any() == trained
-        assert "model.table" in task.arrays()
+        assert "table" in task.parts()["learner"].state_dict()["module"]
 
 
 def test_every_text_comes_once_a_pass_in_a_new_order():
@@ -104,61 +121,75 @@ def test_every_text_comes_once_a_pass_in_a_new_order():
     np.testing.assert_array_equal(batch_places(3, 7, 0, lambda k: np.arange(3)), [0, 1, 2, 0, 1, 2, 0])
 
 
-def test_batches_are_weak_first_and_do_not_depend_on_those_before():
-    task = SentimentTask(CONFIG, TEXTS)
-    assert task.epochs == 4 and task.updates == 5
-    assert [task.pretrains(step) for step in (0, 9, 10, 19)] == [True, True, False, False]
-    labels = [task.batch(step)[2] for step in range(20)]
-    assert max(map(max, labels[:10])) == 1 and max(map(max, labels[10:])) == 2
-    texts, _ = task.parts["train"]
-    shown = [tuple(words[:n, b]) for step in range(10, 14) for words, lengths, _ in [task.batch(step)]
+def test_there_are_two_phases_and_their_batches_do_not_depend_on_those_before():
+    task, _ = begun(CONFIG, TEXTS)
+    assert [(p.name, p.updates, p.rounds) for p in task.phases()] == [("weak", 5, 2), ("labelled", 5, 2)]
+    weak = [task.batch(number)[2] for number in range(10)]
+    task.train_on("train")
+    labels = [task.batch(number)[2] for number in range(10)]
+    assert max(map(max, weak)) == 1 and max(map(max, labels)) == 2
+    texts, _ = task.texts["train"]
+    shown = [tuple(words[:n, b]) for number in range(4) for words, lengths, _ in [task.batch(number)]
              for b, n in enumerate(lengths)]
     assert sorted(shown[:30]) == sorted(tuple(text) for text in texts)  # 30 texts: a pass of 3 3/4 batches
-    fresh = SentimentTask(CONFIG, TEXTS)
-    for step in (17, 4, 12, 12):
-        for mine, other in zip(fresh.batch(step), task.batch(step)):
+    fresh, _ = begun(CONFIG, TEXTS, 1)
+    for number in (7, 4, 2, 2):
+        for mine, other in zip(fresh.batch(number), task.batch(number)):
             np.testing.assert_array_equal(mine, other)
 
 
 def test_each_phase_trains_its_own_output_and_everything_below():
-    task = SentimentTask(CONFIG, TEXTS)
-    for step, (trained, left) in {0: ("weak_output", "output"), 10: ("output", "weak_output")}.items():
+    for phase, (trained, left) in enumerate([("weak_output", "output"), ("output", "weak_output")]):
+        task, clock = begun(CONFIG, TEXTS, phase)
         before = {name: p.value.copy() for name, p in task.model.named_parameters()}
-        task.update(step % 5, step)
+        task.update(clock)
         moved = {name for name, p in task.model.named_parameters() if (before[name] != p.value).any()}
         assert {f"{trained}.weight", f"{trained}.bias", "recurrent.weight_ih_l0"} <= moved
         assert not moved & {f"{left}.weight", f"{left}.bias"}
 
 
-def test_pretraining_is_never_the_best_and_does_not_advance_the_schedule():
-    task = SentimentTask(CONFIG, TEXTS)
-    task.update(4, 9)
-    metrics = task.end_epoch()
-    assert metrics["score"] == np.inf and metrics["valid_f1"] is None and task.schedule.epochs == 0
-    task.update(0, 10)
-    metrics = task.end_epoch()
-    assert metrics["score"] == -metrics["valid_f1"] and task.schedule.epochs == 1
-    patient = SentimentTask(replace(CONFIG, weak_epochs=5, epochs=9, patience=2), TEXTS)
-    assert not patient.finished(6, {"epoch": 1}) and patient.finished(7, {"epoch": 1})
-    assert patient.finished(14, {"epoch": 13}) and not patient.finished(9, {"epoch": 8})
+def test_pretraining_has_no_score_and_does_not_advance_the_schedule():
+    task, clock = begun(CONFIG, TEXTS)
+    task.update(clock)
+    metrics = task.evaluate(clock)
+    assert "score" not in metrics and "valid_f1" not in metrics and task.learner.schedule.epochs == 0
+    task.train_on("train")
+    task.update(clock)
+    metrics = task.evaluate(clock)
+    assert metrics["score"] == -metrics["valid_f1"] and task.learner.schedule.epochs == 1
+
+
+def test_patience_begins_after_the_pretraining(tmp_path, monkeypatch):
+    monkeypatch.setattr(sentiment, "make", lambda config, *rest: SentimentTask(config, TEXTS))
+    flat = CONFIG.but(weak_epochs=5, epochs=9, patience=2, lr=1e-12, rate=0.0, forward_dropout=(0.0, 0.0))
+    result = registry.run("sentiment", flat.to_json(), tmp_path / "flat", quiet=True).result
+    assert (result["best_epoch"], result["epochs"]) == (6, 8)
 
 
 @pytest.mark.parametrize("looks", [4, 9, 13, 19, 20, 22])  # in the first phase, at the switch, in the second, at ends
-def test_an_interrupted_run_ends_as_the_uninterrupted_one(looks, tmp_path, monkeypatch, stop_at_look, whole):
+def test_an_interrupted_run_ends_as_the_uninterrupted_one(
+    looks, tmp_path, monkeypatch, stop_at_look, whole, numbers, texts
+):
     stop_at_look(looks)
-    cut = train_or_resume(tmp_path / "cut", "sentiment", CONFIG, lambda: SentimentTask(CONFIG, TEXTS), quiet=True)
+    cut = registry.run("sentiment", CONFIG.to_json(), tmp_path / "cut", quiet=True)
     assert cut.status == 143 and cut.result is None
-    monkeypatch.undo()
-    resumed = train_or_resume(tmp_path / "cut", "sentiment", CONFIG, lambda: SentimentTask(CONFIG, TEXTS), quiet=True)
-    timing = ("seconds", "texts_per_second")
-    assert {k: v for k, v in resumed.result.items() if k not in timing} == {
-        k: v for k, v in whole.items() if k not in timing}
+    stop_at_look(10**9)
+    resumed = registry.run("sentiment", CONFIG.to_json(), tmp_path / "cut", quiet=True)
+    assert numbers(resumed.result) == numbers(whole)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def texts():
+    """From now on, every run is one on TEXTS."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sentiment, "make", lambda config, *rest: SentimentTask(config, TEXTS))
+        yield TEXTS
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("runs") / "whole"
-    return train_or_resume(path, "sentiment", CONFIG, lambda: SentimentTask(CONFIG, TEXTS), quiet=True).result
+    return registry.run("sentiment", CONFIG.to_json(), path, quiet=True).result
 
 
 def test_a_run_reports_its_best_labelled_epoch(whole):
@@ -168,11 +199,13 @@ def test_a_run_reports_its_best_labelled_epoch(whole):
 
 def test_tiny_training_beats_chance():
     """Majority class: F1 of 50 for one class, 0 for the other, at most; right answers: 100."""
-    config = replace(CONFIG, rate=0.0, forward_dropout=(0.0, 0.0), hidden=8, batch=16, epoch_updates=25, weak_epochs=1,
+    config = CONFIG.but(rate=0.0, forward_dropout=(0.0, 0.0), hidden=8, batch=16, epoch_updates=25, weak_epochs=1,
                      lr=2e-2)
-    task = SentimentTask(config, toy())
-    for step in range(75):
-        task.update(step % 25, step)
+    task, clock = begun(config, toy())
+    train(task, clock, 25)
+    task.train_on("train")
+    clock.began = clock.step
+    train(task, clock, 50)
     assert task.test()["test_f1"] > 90
 
 
@@ -188,11 +221,14 @@ def test_pretraining_teaches_words_the_labelled_texts_do_not_have():
     texts = LabelledTexts("toy", "generated", CLASSES, {**texts.parts, **renamed, "weak": part_of(both)})
     found = []
     for weak_epochs in (0, 3):
-        config = replace(CONFIG, rate=0.0, forward_dropout=(0.0, 0.0), hidden=8, batch=16, epoch_updates=40,
+        config = CONFIG.but(rate=0.0, forward_dropout=(0.0, 0.0), hidden=8, batch=16, epoch_updates=40,
                          weak_epochs=weak_epochs, lr=1e-2, train_vectors=True)
-        task = SentimentTask(config, texts)
-        for step in range(40 * (weak_epochs + 1)):
-            task.update(step % 40, step)
+        task, clock = begun(config, texts)
+        if weak_epochs:
+            train(task, clock, 40 * weak_epochs)
+            task.train_on("train")
+            clock.began = clock.step
+        train(task, clock, 40)
         found.append(task.test()["test_f1"])
     assert found[1] > found[0] + 20
 
@@ -210,29 +246,28 @@ def test_words_without_a_vector():
 def test_what_is_missing_is_reported_and_trained_without():
     task = SentimentTask(CONFIG, replace(toy(missing=("weak", "sms-2013")), parts={
         name: part for name, part in toy().parts.items() if name != "weak"}))
-    assert task.epochs == CONFIG.epochs and task.weak_epochs == 0 and not task.pretrains(0)
+    assert [phase.name for phase in task.phases()] == ["labelled"]
     assert task.data["missing"] == ["weak", "sms-2013"]
     assert "no weak labels; missing: weak, sms-2013" in task.introduction()
     found = task.test()
     assert found["f1_sms-2013"] is None and found["f1_test"] == found["test_f1"]
-    assert "missing: sms-2013" in task.summary({**found, "valid_f1": 1.0})
-    assert SentimentTask(replace(CONFIG, weak="none"), TEXTS).weak_epochs == 0
+    assert len(SentimentTask(CONFIG.but(weak="none"), TEXTS).phases()) == 1
 
 
 def test_the_twins_of_the_tweets_train_with_vader_as_weak_labels():
-    config = replace(CONFIG, data="semeval", source="twin", weak="vader", weak_epochs=1, epochs=1, vectors="glove",
+    config = CONFIG.but(data="semeval", source="twin", weak="vader", weak_epochs=1, epochs=1, vectors="glove",
                      vectors_source="twin", epoch_updates=1)
-    task = make_task(config)
+    task = make(config)
     weak = data.load("vader", source="twin")
     polar = sum(int((part.labels != 1).sum()) for part in weak.parts.values())
-    assert task.data["weak_labels"] == polar == len(task.parts["weak"][0])
+    assert task.data["weak_labels"] == polar == len(task.texts["weak"][0])
     words = {tuple(t): label for part in weak.parts.values() for t, label in zip(part.words, part.labels.tolist())}
     part = sentiment.vader_as_weak(weak)
     assert all(words[text] == 2 * label for text, label in zip(part.words, part.labels.tolist()))
     assert set(task.test()) >= {"f1_twitter-2013", "f1_sms-2013", "f1_livejournal-2014", "test_f1"}
-    random = replace(config, vectors="random")
-    without = replace(random, weak="none", weak_epochs=0)
-    made = [make_task(given).data for given in (random, without)]
+    random = config.but(vectors="random")
+    without = random.but(weak="none", weak_epochs=0)
+    made = [make(given).data for given in (random, without)]
     assert [given["weak_labels"] for given in made] == [polar, 0]
     assert len({given["fingerprint"] for given in (task.data, *made)}) == 3
 
@@ -243,11 +278,11 @@ def test_the_twins_of_the_tweets_train_with_vader_as_weak_labels():
                {"vectors_source": "web"}])
 def test_bad_settings_are_refused(values):
     with pytest.raises(InputError, match=f"train: {next(reversed(values))} must be"):
-        replace(CONFIG, **values)
+        CONFIG.but(**values)
 
 
 def test_the_table_holds_the_numbers_and_the_recipe_of_the_thesis():
-    experiment = find("table-3.5")
+    experiment = registry.experiment("table-3.5")
     rows = {row.key: row for row in experiment.rows}
     assert list(rows) == ["rnn-0", "rnn-0.25", "lstm-0", "lstm-0.25", "gru-0", "gru-0.25", "lstm-0-labelled-only",
                           "lstm-0.25-labelled-only"]
@@ -257,19 +292,20 @@ def test_the_table_holds_the_numbers_and_the_recipe_of_the_thesis():
     assert not rows["lstm-0-labelled-only"].reported
     config = experiment.configure(rows["gru-0.25"], experiment.scales["paper"], 1)
     expected = {"data": "semeval", "cell": "gru", "rate": 0.25, "scheme": "ours", "sampling": "per_step",
-                "hidden": 500, "forward_dropout": (0.2, 0.5), "optimizer": "rmsprop", "lr": 1e-3, "clip": 10.0,
-                "schedule": "epoch-decay", "decay": 0.95, "batch": 32, "vectors": "glove", "train_vectors": False,
-                "weak": "vader", "seed": 1}
+                "hidden": 500, "forward_dropout": (0.2, 0.5), "batch": 32, "vectors": "glove", "train_vectors": False,
+                "weak": "vader", "seed": 1,
+                "descent": Descent("rmsprop", 1e-3, clip=10.0, schedule="epoch-decay", decay=0.95)}
     assert {name: getattr(config, name) for name in expected} == expected
     without = experiment.configure(rows["lstm-0.25-labelled-only"], experiment.scales["paper"], 1)
     assert without.weak_epochs == 0 and without.weak == "none" and without.epochs == config.epochs
 
 
 def test_the_loss_is_the_mean_over_the_batch():
-    task = SentimentTask(replace(CONFIG, rate=0.0, forward_dropout=(0.0, 0.0), dtype="float64"), TEXTS)
-    words, lengths, labels = task.batch(12)
+    task, clock = begun(CONFIG.but(rate=0.0, forward_dropout=(0.0, 0.0), dtype="float64"), TEXTS, 1)
+    clock.step += 2
+    words, lengths, labels = task.batch(2)
     logits = task.model(words, lengths).value
     nll = np.log(np.exp(logits).sum(1)) - logits[np.arange(8), labels]
-    loss, right = task.loss(2, 12)
+    loss, right = task.loss(clock)
     assert loss.item() == pytest.approx(nll.mean(), rel=1e-12) == nn.cross_entropy(logits, labels).item()
     assert right == (logits.argmax(1) == labels).sum()

@@ -9,7 +9,7 @@ from minirnn.array import Streams
 from minirnn.autograd import Tensor, no_grad
 from minirnn.errors import DtypeError, InputError
 from minirnn.models.tagger import Tagger
-from minirnn.train.tagging import Encoded, forward
+from minirnn.models.tagger.task import Encoded, forward
 
 
 def tagger(seed=0, dtype=np.float64, **options):

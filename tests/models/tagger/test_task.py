@@ -11,20 +11,24 @@ from minirnn.autograd import Tensor
 from minirnn.data.glove import WordVectors
 from minirnn.data.tagged_sentences import TYPES, Sentence, TaggedSentences, tags_of
 from minirnn.errors import InputError
-from minirnn.experiments import ner
 from minirnn.metrics import entity_f1
-from minirnn.train.execute import train_or_resume
-from minirnn.train.tagging import Encoded, TaggerConfig, TaggerTask, evaluate, make_task, windows
-from minirnn.train.task import pad
+from minirnn.models import registry
+from minirnn.models.tagger import tables
+from minirnn.models.tagger import task as tagging
+from minirnn.models.tagger.task import Encoded, TaggerConfig, TaggerTask, evaluate, make, windows
+from minirnn.train import Clock, Descent
+from minirnn.train.procedure import Interrupted
+from minirnn.train.state import restore, state_of
+from minirnn.train.supervised import pad
 
-SMALL = TaggerConfig(
+SMALL = TaggerConfig.of(
     data="ner-templates", vectors_source="twin", hidden=12, filters=16, batch=16, epochs=3, lr=0.01,
     window_words=8, log_every=5, checkpoint_every=7,
 )
 
 
 def test_table_3_4_holds_the_numbers_of_the_thesis_and_its_recipe():
-    rows = {row.key: row for row in ner.EXPERIMENT.rows}
+    rows = {row.key: row for row in tables.EXPERIMENT.rows}
     assert len(rows) == 28 and rows["none"].reported == {"valid": 88.56, "test": 84.46}
     assert rows["ours-0.25-sequence"].reported == {"valid": 89.32, "test": 84.95}
     assert rows["forward-moon-0.5-sequence"].reported == {"valid": 89.61, "test": 86.39}
@@ -32,9 +36,9 @@ def test_table_3_4_holds_the_numbers_of_the_thesis_and_its_recipe():
     best = {scheme: max((key for key in rows if key.startswith(scheme)), key=lambda k: rows[k].reported["test"])
             for scheme in ("moon", "gal", "ours")}
     assert best == {"moon": "moon-0.25-step", "gal": "gal-0.25-sequence", "ours": "ours-0.25-sequence"}  # its bold type
-    config = ner.EXPERIMENT.configure(rows["forward-ours-0.5-step"], ner.EXPERIMENT.scales["paper"], 2)
-    assert config == TaggerConfig(rate=0.5, scheme="ours", sampling="per_step", seed=2)
-    without = ner.EXPERIMENT.configure(rows["none"], ner.EXPERIMENT.scales["paper"], 0)
+    config = tables.EXPERIMENT.configure(rows["forward-ours-0.5-step"], tables.EXPERIMENT.scales["paper"], 2)
+    assert config == TaggerConfig.of(rate=0.5, scheme="ours", sampling="per_step", seed=2)
+    without = tables.EXPERIMENT.configure(rows["none"], tables.EXPERIMENT.scales["paper"], 0)
     assert without.forward_dropout == (0.0, 0.0) and without.rate == 0
 
 
@@ -71,7 +75,7 @@ def test_windows_are_consecutive_and_reach_every_word():
 
 @pytest.fixture(scope="module")
 def task():
-    return make_task(SMALL)
+    return make(SMALL)
 
 
 def test_every_epoch_has_one_window_of_each_sentence_in_another_order(task):
@@ -93,7 +97,7 @@ def test_evaluation_restores_words_to_their_sentences(task):
     class Oracle:
         classes, output, eval = 6, task.model.output, lambda self: self
 
-        def __call__(self, words, capitals, lengths, rng):
+        def __call__(self, words, capitals, lengths, rng, beyond=None):
             return Tensor(np.eye(9)[words % 9] * 50)
 
     rng = np.random.default_rng(0)
@@ -105,7 +109,10 @@ def test_evaluation_restores_words_to_their_sentences(task):
     assert scores.scores().f1 == expected and 30 < expected < 90
     wrong = np.mean(np.concatenate([s.tags != s.words % 9 for s in sentences]))
     assert loss == pytest.approx(50 * wrong, rel=1e-6)
-    assert evaluate(Oracle(), sentences, task.tags, stop=True) is None
+    task.stop = True
+    with pytest.raises(Interrupted):
+        evaluate(Oracle(), sentences, task.tags, task.watched)
+    task.stop = False
 
 
 def majority_f1(sentences):
@@ -144,25 +151,25 @@ def tiny_sentences():
 
 def test_training_beats_the_most_frequent_tag_of_each_word():
     sentences, vectors = tiny_sentences()
-    config = replace(SMALL, lr=0.02, hidden=24, filters=32, forward_dropout=(0.1, 0.1))
+    config = SMALL.but(lr=0.02, hidden=24, filters=32, forward_dropout=(0.1, 0.1))
     task = TaggerTask(config, sentences, vectors)
     for step in range(8 * task.updates):
-        assert task.update(step % task.updates, step)["skipped"] is None
+        task.update(Clock(position=step % task.updates, step=step))
     baseline = majority_f1(sentences)
-    assert task.end_epoch()["valid_f1"] > 80
+    assert task.validate(None)["valid_f1"] > 80
     result = task.test()
     assert 0 < baseline < 50 < 80 < result["test_f1"]
     assert set(result["test_f1_by_type"]) == {"LOC", "PER"}
 
 
 def test_every_setting_reaches_the_model():
-    config = replace(SMALL, rate=0.3, scheme="gal", sampling="per_sequence", scaling="inverted", activation="tanh",
+    config = SMALL.but(rate=0.3, scheme="gal", sampling="per_sequence", scaling="inverted", activation="tanh",
                      conv_activation="relu", kernel=3, filters=7, hidden=5, capitals=False, forward_dropout=(0.1, 0.4),
                      init=0.01, dtype="float64", kernels="explicit")
     model = TaggerTask(config, *tiny_sentences()).model
     assert model.recurrent.recurrent_dropout == nn.RecurrentDropout("gal", 0.3, "per_sequence", "inverted")
     assert model.recurrent.cell.activation == "tanh" and model.activation is ops.relu
-    other = TaggerTask(replace(SMALL, conv_activation="tanh"), *tiny_sentences()).model
+    other = TaggerTask(SMALL.but(conv_activation="tanh"), *tiny_sentences()).model
     assert other.recurrent.cell.activation == "relu" and other.activation is ops.tanh and other.classes == 6
     assert model.convolution.weight.shape == (7, 8, 3) and model.classes == 0 and model.recurrent.kernels == "explicit"
     assert (model.input_dropout.rate, model.output_dropout.rate, model.recurrent.hidden_size) == (0.1, 0.4, 5)
@@ -170,22 +177,23 @@ def test_every_setting_reaches_the_model():
 
 
 def test_a_higher_f1_is_a_better_score():
-    task = TaggerTask(replace(SMALL, lr=0.02, hidden=24, filters=32), *tiny_sentences())
+    task = TaggerTask(SMALL.but(lr=0.02, hidden=24, filters=32), *tiny_sentences())
     ends = []
     for epoch in range(4):
         task.begin_epoch()
         for position in range(task.updates):
-            task.update(position, epoch * task.updates + position)
-        ends.append(task.end_epoch())
+            task.update(Clock(position=position, step=epoch * task.updates + position))
+        ends.append(task.evaluate(None))
     first, best = ends[0], max(ends, key=lambda end: end["valid_f1"])
     assert best["valid_f1"] > first["valid_f1"] and best["score"] < first["score"]
 
 
-def test_a_run_is_complete_repeats_and_resumes(tmp_path):
+def test_a_run_is_complete_repeats_and_resumes(tmp_path, monkeypatch):
     sentences, vectors = tiny_sentences()
-    config = replace(SMALL, epochs=2, rate=0.25)
+    config = SMALL.but(epochs=2, rate=0.25)
     make = lambda: TaggerTask(config, sentences, vectors)
-    whole = train_or_resume(tmp_path / "whole", "tagger", config, make, quiet=True).result
+    monkeypatch.setattr(tagging, "make", lambda *arguments: make())
+    whole = registry.run("tagger", config.to_json(), tmp_path / "whole", quiet=True).result
     assert {"valid_f1", "valid_loss", "test_f1", "test_precision", "test_recall", "test_loss"} <= set(whole)
     assert whole["data"]["name"] == "tiny with random" and whole["data"]["known_words"] == 1.0
     assert whole["updates"] == 2 * 15 and "words_per_second" in whole
@@ -193,14 +201,14 @@ def test_a_run_is_complete_repeats_and_resumes(tmp_path):
     for step in range(20):  # one epoch and a part
         if step == 15:
             task.begin_epoch()
-        task.update(step % 15, step)
-    begun.load(task.arrays(), task.numbers())
+        task.update(Clock(position=step % 15, step=step))
+    restore(begun.parts(), state_of(task.parts()))
     assert begun.progress() == task.progress()
     for one in (task, begun):
         for step in range(20, 30):
-            one.update(step % 15, step)
-    assert begun.end_epoch() == task.end_epoch() and begun.test() == task.test()
-    again = train_or_resume(tmp_path / "again", "tagger", config, make, quiet=True).result
+            one.update(Clock(position=step % 15, step=step))
+    assert begun.evaluate(None) == task.evaluate(None) and begun.test() == task.test()
+    again = registry.run("tagger", config.to_json(), tmp_path / "again", quiet=True).result
     assert again["chain"] == whole["chain"] and again["test_f1"] == whole["test_f1"]
 
 
@@ -217,8 +225,8 @@ def test_the_vectors_and_coverage_are_part_of_the_result(task):
 def test_the_default_configuration_is_the_recipe_of_the_thesis():
     config = TaggerConfig()
     assert (config.hidden, config.filters, config.kernel, config.window_words) == (1024, 256, 5, 15)
-    assert (config.optimizer, config.lr, config.epochs, config.clip) == ("adam", 1e-3, 50, 10.0)
-    assert (config.forward_dropout, config.activation, config.decay) == ((0.2, 0.5), "relu", 0.95)
+    assert config.descent == Descent("adam", 1e-3, clip=10.0, schedule="epoch-decay", decay=0.95)
+    assert (config.forward_dropout, config.activation, config.epochs) == ((0.2, 0.5), "relu", 50)
     assert TaggerConfig.from_json(config.to_json()) == config
 
 
@@ -240,4 +248,4 @@ def test_the_default_configuration_is_the_recipe_of_the_thesis():
 )
 def test_bad_configurations_are_named(change, message):
     with pytest.raises(InputError, match=message):
-        replace(SMALL, **change)
+        SMALL.but(**change)

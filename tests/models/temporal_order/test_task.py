@@ -1,6 +1,5 @@
 """Training on Temporal Order, the sequence classifier, and the memory measurements."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,14 +9,14 @@ from minirnn.array import Streams
 from minirnn.autograd import no_grad
 from minirnn.data import stream_batches
 from minirnn.errors import InputError
-from minirnn.experiments import memory
-from minirnn.models.sequence_classifier import SequenceClassifier
-from minirnn.train.config import LanguageModelConfig
-from minirnn.train.execute import train_or_resume
-from minirnn.train.language_model import build_model
-from minirnn.train.temporal_order import RECENT, TemporalOrderConfig, TemporalOrderTask, make_task
+from minirnn.models import registry
+from minirnn.models.language_model import memory
+from minirnn.models.language_model.task import LanguageModelConfig, build_model
+from minirnn.models.temporal_order import SequenceClassifier
+from minirnn.models.temporal_order.task import RECENT, TemporalOrderConfig, TemporalOrderTask
+from minirnn.train import Clock
 
-CONFIG = TemporalOrderConfig(hidden=8, rate=0.25, batch=8, epochs=3, test=100, fixed=7, kernels="explicit", seed=2)
+CONFIG = TemporalOrderConfig.of(hidden=8, rate=0.25, batch=8, epochs=3, test=100, fixed=7, kernels="explicit", seed=2)
 
 
 def test_classifier_gradients_are_the_measured_slopes():
@@ -64,32 +63,32 @@ def test_fixed_batches_come_once_a_round_in_a_new_order():
     task = TemporalOrderTask(CONFIG)
     rounds = [[task.batch(position, 7 * number + position)[0].tobytes() for position in range(7)] for number in (0, 1)]
     assert len(set(rounds[0])) == 7 and set(rounds[0]) == set(rounds[1]) and rounds[0] != rounds[1]
-    fresh = TemporalOrderTask(replace(CONFIG, fixed=None))
+    fresh = TemporalOrderTask(CONFIG.but(fixed=None))
     assert len({fresh.batch(step % 50, step)[0].tobytes() for step in range(20)}) == 20
 
 
 def test_it_is_solved_when_fifty_batches_in_a_row_are():
     task = TemporalOrderTask(CONFIG)
     for _ in range(RECENT - 1):
-        task.applied(0.0, 1.0)
-    assert task.solved is None and not task.finished(1, None)
-    task.applied(0.0, 0.5)
-    assert task.solved is None  # a mean of 0.99 is not above it
-    task.applied(0.0, 1.0)
-    assert task.solved is None
+        task.count(0.0, 1.0)
+    assert task.batches.solved is None and not task.until([])
+    task.count(0.0, 0.5)
+    assert task.batches.solved is None  # a mean of 0.99 is not above it
+    task.count(0.0, 1.0)
+    assert task.batches.solved is None
     for _ in range(RECENT):
-        task.applied(0.0, 1.0)
-    assert task.solved == 2 * RECENT and task.finished(1, None)
+        task.count(0.0, 1.0)
+    assert task.batches.solved == 2 * RECENT and task.until([])
 
 
 def test_an_interrupted_run_ends_as_the_uninterrupted_one(tmp_path, monkeypatch, stop_at_look):
-    whole = train_or_resume(tmp_path / "whole", "temporal-order", CONFIG, lambda: make_task(CONFIG), quiet=True)
+    whole = registry.run("temporal-order", CONFIG.to_json(), tmp_path / "whole", quiet=True)
 
     stop_at_look(12)
-    cut = train_or_resume(tmp_path / "cut", "temporal-order", CONFIG, lambda: make_task(CONFIG), quiet=True)
+    cut = registry.run("temporal-order", CONFIG.to_json(), tmp_path / "cut", quiet=True)
     assert cut.status == 143 and cut.result is None
     monkeypatch.undo()
-    resumed = train_or_resume(tmp_path / "cut", "temporal-order", CONFIG, lambda: make_task(CONFIG), quiet=True)
+    resumed = registry.run("temporal-order", CONFIG.to_json(), tmp_path / "cut", quiet=True)
     for name in ("parameters_sha256", "chain", "train_accuracy", "test_accuracy", "updates_to_solve", "updates"):
         assert resumed.result[name] == whole.result[name]
 
@@ -98,9 +97,9 @@ def test_moon_and_ours_per_sequence_train_alike_and_are_tested_differently():
     """The invariant of the schemes: with 0/1 masks and c_0 = 0 they are one function in training."""
     losses, tests = [], []
     for scheme in ("moon", "ours"):
-        config = replace(CONFIG, scheme=scheme, rate=0.5, sampling="per_sequence", dtype="float64", init=0.5)
+        config = CONFIG.but(scheme=scheme, rate=0.5, sampling="per_sequence", dtype="float64", init=0.5)
         task = TemporalOrderTask(config)
-        losses.append([task.update(step % 7, step)["loss"] for step in range(14)])
+        losses.append([task.update(Clock(position=step % 7, step=step))["loss"] for step in range(14)])
         inputs = task.held_out[0].astype(np.float64)
         tests.append(task.model.eval()(inputs).value)
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-12)
@@ -112,7 +111,7 @@ def test_moon_and_ours_per_sequence_train_alike_and_are_tested_differently():
 )
 def test_bad_settings_are_refused(values):
     with pytest.raises(InputError):
-        TemporalOrderTask(replace(CONFIG, **values))
+        TemporalOrderTask(CONFIG.but(**values))
 
 
 @pytest.mark.parametrize("sampling", ["per_step", "per_sequence"])

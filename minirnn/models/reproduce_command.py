@@ -1,0 +1,107 @@
+"""``minirnn reproduce NAME``: run a table or figure of the sources and print the source's numbers beside ours."""
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from minirnn.errors import InputError, must_be
+from minirnn.experiments.jobs import jobs_of, run_jobs
+from minirnn.experiments.table import as_json, outcome, text
+from minirnn.files import check_writable, write_atomically
+from minirnn.models import registry
+from minirnn.plots import png
+
+EXPERIMENTS = tuple(sorted(table for model in registry.MODELS.values() for table in model.tables))
+HELP = """Run a table or figure of the sources; print paper | ours mean ± sd | seeds, and which claims held.
+
+Each row and seed is a run of its own: interrupted ones go on where they were, finished ones are reused, also by another
+experiment that needs the same run. Exit status: 0 all rows are complete and no claim failed, 1 a claim failed or a
+run diverged, 2 bad input, 130 or 143 interrupted.
+
+examples:
+  minirnn reproduce table-3.1
+  minirnn reproduce table-3.2 --rows 'ours|none' --jobs 2
+  minirnn reproduce table-3.2 --scale paper --rows '^none$'
+  minirnn reproduce table-3.1 --scale smoke --json"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``minirnn reproduce`` was asked."""
+
+    name: Annotated[Positional[str | None], arg(metavar="NAME", help=", ".join(EXPERIMENTS))] = None
+    scale: Annotated[
+        Literal["smoke", "classroom", "paper"], arg(help="seconds; minutes on two cores; the source's own sizes")
+    ] = "classroom"
+    rows: Annotated[str | None, arg(metavar="REGEX", help="only the rows whose names match; see --list")] = None
+    seeds: Annotated[int | None, arg(help="runs of every row; default: what the scale says")] = None
+    jobs: Annotated[int, arg(help="runs at once, in processes that share the threads out")] = 1
+    runs: Annotated[Path, arg(help="where the run folders are kept")] = Path("runs/reproduce")
+    data_folder: Annotated[Path | None, arg(help="where the sets' files are; default MINIRNN_DATA")] = None
+    figure: Annotated[Path | None, arg(metavar="PNG", help="the figure; default --runs/NAME-SCALE.png")] = None
+    names: Annotated[bool, arg(name="list", help="print the experiments, or the rows of NAME, and end")] = False
+    finished: Annotated[bool, arg(help="run nothing: show what is complete")] = False
+    as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
+    save: Annotated[Path | None, arg(metavar="FILE", help="write the JSON here as well")] = None
+    silent: Annotated[bool, arg(help="no progress")] = False
+
+
+def main(argv):
+    """Run ``minirnn reproduce``; returns the exit status that HELP gives."""
+    options = tyro.cli(Options, args=argv, prog="minirnn reproduce", description=HELP, config=(FlagCreatePairsOff,))
+    if options.name is None and not options.names:
+        raise InputError(must_be("reproduce", "NAME", f"one of {', '.join(EXPERIMENTS)}", "none"))
+    if options.name is None:
+        titles = {name: registry.experiment(name).title for name in EXPERIMENTS}
+        print(json.dumps(titles) if options.as_json else "\n".join(f"{n:<16}{title}" for n, title in titles.items()))
+        return 0
+    experiment = registry.experiment(options.name)
+    if options.names:
+        keys = [row.key for row in experiment.rows]
+        print(json.dumps(keys) if options.as_json else "\n".join(keys))
+        return 0
+    for option, path in (("--save", options.save), ("--figure", options.figure)):
+        if path is not None:
+            check_writable(path, "reproduce", option)
+    scale = experiment.scales[options.scale]
+    seeds = scale.seeds if options.seeds is None else options.seeds
+    for name, value in (("--seeds", seeds), ("--jobs", options.jobs)):
+        if value < 1:
+            raise InputError(must_be("reproduce", name, "at least 1", value))
+    rows = chosen_rows(experiment, scale, options.rows)
+    jobs = jobs_of(experiment, options.scale, rows, seeds, options.runs, registry)
+    status = 0
+    if not options.finished:
+        status = run_jobs(jobs, options.jobs, options.data_folder, quiet=options.silent)
+    results, missing = outcome(experiment, jobs, options.data_folder)
+    found = as_json(experiment, options.scale, rows, results, missing)
+    if options.save and (results.runs or not experiment.rows):
+        write_atomically(options.save, (json.dumps(found, indent=1) + "\n").encode())
+    if options.as_json or experiment.rows:
+        print(json.dumps(found, indent=1) if options.as_json else text(found))
+    if experiment.draw is not None and (results.runs or not experiment.rows):
+        path = options.figure or options.runs / f"{experiment.name}-{options.scale}.png"
+        write_atomically(path, png(experiment.draw(results)))
+        print(f"figure: {path}", file=sys.stderr)
+    failed = any(claim["held"] is False for claim in found["claims"])
+    return status or int(failed or bool(missing))
+
+
+def chosen_rows(experiment, scale, pattern):
+    """The rows that ``pattern`` finds (None: those of the scale); InputError when it finds none or is no pattern."""
+    if pattern is None:
+        return [row for row in experiment.rows if not scale.rows or row.key in scale.rows]
+    try:
+        found = [row for row in experiment.rows if re.search(pattern, row.key)]
+    except re.error as error:
+        raise InputError(must_be("reproduce", "--rows", "a regular expression", repr(pattern), str(error))) from None
+    if not found:
+        cause = f"see minirnn reproduce {experiment.name} --list"
+        raise InputError(must_be("reproduce", "--rows", "a pattern that matches a row", repr(pattern), cause))
+    return found

@@ -1,0 +1,132 @@
+"""The command line of a configuration: an option for each entry, with true defaults, in groups."""
+
+import argparse
+import shutil
+import typing
+from dataclasses import fields
+
+from minirnn.errors import InputError, near
+from minirnn.train.config import Config, may_be_none
+
+METAVARS = {int: "N", float: "X", str: "TEXT"}
+NONE = "none"  # how None is written
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with the house's errors (InputError, which the command line prints) and no abbreviated options."""
+
+    def __init__(self, prog, description, epilog=None):
+        super().__init__(prog=prog, description=description, epilog=epilog, add_help=False, allow_abbrev=False,
+                         formatter_class=Formatter, argument_default=argparse.SUPPRESS)
+
+    @property
+    def where(self):
+        """How errors begin."""
+        return self.prog.removeprefix("minirnn ")
+
+    def error(self, message):
+        raise InputError(f"{self.where}: {message}")
+
+    def parse(self, argv, elsewhere=lambda flag: ""):
+        """The options given, {name: value}; InputError with near names for one that is unknown.
+
+        ``elsewhere(flag)`` says in words where an unknown flag belongs, "" if nowhere.
+        """
+        found, unknown = self.parse_known_args(argv)
+        if unknown:
+            flag = unknown[0].partition("=")[0]
+            known = [each for action in self._actions for each in action.option_strings]
+            hints = [hint for hint in (near(flag, known), elsewhere(flag)) if hint]
+            raise InputError("; ".join([f"{self.where}: option must be one that it has, got {flag!r}", *hints]))
+        return vars(found)
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help of at most 100 columns, and no more than the terminal has."""
+
+    def __init__(self, prog):
+        super().__init__(prog, max_help_position=30, width=min(100, shutil.get_terminal_size((80, 24)).columns) - 2)
+
+    def _format_usage(self, usage, actions, groups, prefix):
+        return f"usage: {usage or self._prog + ' [options]'}\n\n"
+
+
+def add_options(parser, config):
+    """Give ``parser`` an option for every entry of ``config``, whose values are the defaults that the help shows.
+
+    Entries of the configurations that it holds are ``--descent.lr``, and ``--lr`` where only one of them has an lr.
+    """
+    for cls, names in _groups(type(config)):
+        group = parser.add_argument_group(cls.group)
+        for name in names:
+            _add(group, config, name, [f"--{name.replace('_', '-')}"])
+    for held, cls in type(config).nested().items():
+        group = parser.add_argument_group(f"{cls.group}" if held == cls.group else f"{held}: {cls.group}")
+        for each in fields(cls):
+            flag, name = each.name.replace("_", "-"), f"{held}.{each.name}"
+            alone = _home(type(config), each.name) == name
+            _add(group, getattr(config, held), each.name, [f"--{flag}" if alone else f"--{held}.{flag}"], dest=name)
+            if alone:  # the full name is understood too
+                _add(group, getattr(config, held), each.name, [f"--{held}.{flag}"], dest=name, shown=False)
+
+
+def _home(cls, name):
+    try:
+        return cls.full_name(name)
+    except InputError:  # several have it
+        return None
+
+
+def _groups(cls):
+    """(class, names of the entries it says the last word on), the most special class first."""
+    seen, nested = set(), cls.nested()
+    for each in cls.__mro__:
+        if issubclass(each, Config) and each is not Config:
+            fixed = {f.name for f in fields(cls) if f.metadata.get("fixed")}
+            names = [n for n in each.__annotations__ if n not in seen | fixed and n not in nested]
+            seen |= set(names)
+            yield each, names
+
+
+def _add(group, config, name, flags, dest=None, shown=True):
+    rule = next(f.metadata for f in fields(config) if f.name == name)
+    hint, default = typing.get_type_hints(type(config))[name], getattr(config, name)
+    kind = next(t for t in typing.get_args(hint) or (hint,) if t is not type(None)) if may_be_none(
+        type(config), name) else hint
+    made = _value_of(kind, may_be_none(type(config), name))
+    said = "" if default in (None, ()) else f"default {_shown(default)}"
+    text = ", ".join(part for part in (rule.get("help", ""), said) if part).replace("%", "%%")
+    if rule.get("choices"):
+        what = {"metavar": "|".join(rule["choices"])}
+    elif kind is bool:
+        what = {"metavar": "yes|no"}
+    else:
+        inner = typing.get_args(kind)
+        what = {"metavar": METAVARS.get(inner[0] if inner else kind, "TEXT")}
+        if inner:
+            what["nargs"] = "+" if inner[-1] is ... else len(inner)
+    group.add_argument(*flags, dest=dest or name, type=made, help=text if shown else argparse.SUPPRESS, **what)
+
+
+def _value_of(kind, optional):
+    """The function that reads a value of this type from the command line."""
+    inner = typing.get_args(kind)
+    kind = inner[0] if inner else kind
+
+    def read(text):
+        if optional and text == NONE:
+            return None
+        if kind is bool:
+            if text not in ("yes", "no"):
+                raise argparse.ArgumentTypeError(f"must be yes or no, got {text!r}")
+            return text == "yes"
+        return kind(text)
+
+    read.__name__ = {int: "whole number", float: "number"}.get(kind, "text")
+    return read
+
+
+def _shown(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
