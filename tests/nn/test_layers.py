@@ -285,3 +285,33 @@ x32 = np.zeros((4, 2, 3), np.float32)
 def test_bad_arguments_get_one_clear_error(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# ------------------------------------------------------------------------------------ options of a recurrent layer
+def test_options_after_the_sizes_go_by_name():
+    for kind in nn.RECURRENT.values():
+        with pytest.raises(TypeError, match="positional"):
+            kind(3, 4, 1, True)
+    for kind in (nn.RNNCell, nn.LSTMCell, nn.GRUCell):
+        with pytest.raises(TypeError, match="positional"):
+            kind(3, 4, True)
+
+
+@pytest.mark.parametrize("kind", nn.RECURRENT.values(), ids=nn.RECURRENT)
+def test_every_recurrent_layer_has_the_same_options(kind):
+    layer = kind(3, 4, 2, bias=False, batch_first=True, dropout=0.25, bidirectional=True, rng=0, dtype=np.float64,
+                 recurrent_dropout=("state", 0.5), kernels="explicit", clip_step=2.0, checkpoint_every=3)
+    assert layer.weights().bias_ih is None and layer.directions == 2 and layer.weights().weight_hh.dtype == np.float64
+    assert (layer.batch_first, layer.dropout, layer.kernels, layer.clip_step) == (True, 0.25, "explicit", 2.0)
+    assert layer.checkpoint_every == 3 and layer.recurrent_dropout.scheme == "state"
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: nn.GRU(3, 4, bidirectonal=True),
+     "GRU: option must be one of bias, .* got 'bidirectonal'; did you mean bid"),
+    (lambda: nn.LSTM(3, 4, nonlinearity="relu"), "LSTM: option must be one of .* got 'nonlinearity'"),
+    (lambda: nn.RNN(3, 4, zoneout=0.1), "RNN: zoneout must be left out for an rnn, got 0.1"),
+])
+def test_an_option_that_there_is_not_is_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()

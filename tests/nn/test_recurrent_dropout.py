@@ -246,14 +246,24 @@ def test_forward_dropout_has_masks_of_its_own_for_every_step_divided_by_keep():
 
 def test_a_dict_of_rates_combines_schemes_however_it_is_given():
     rates = {"ours": 0.25, "gal": 0.5}
-    for given in (rates, (None, rates), {"rate": rates}, nn.RecurrentDropout(None, rates)):
+    for given in (rates, {"update": 0.25, "state": 0.5}, {"update": 0.25, "gal": 0.5}, (None, rates),
+                  {"rate": rates}, nn.RecurrentDropout(None, rates)):
         spec = nn.LSTM(D, H, recurrent_dropout=given).recurrent_dropout
-        assert spec.rates() == rates and spec.sampling == "per_step" and spec.scaling == "test"
+        assert spec.rates() == {"update": 0.25, "state": 0.5} and spec.sampling == "per_step" and spec.scaling == "test"
         masks = spec.masks(np.random.default_rng(0), T, B, H, np.zeros(1), False)
         assert (masks.gal, masks.moon, masks.ours) == (0.5, None, 0.75)
-    assert nn.RecurrentDropout().rates() == nn.RecurrentDropout("ours").rates() == {"ours": 0.25}
+    assert nn.RecurrentDropout().rates() == nn.RecurrentDropout("ours").rates() == {"update": 0.25}
     rates["ours"] = 2.0  # what a layer was given stays
-    assert spec.rates() == {"ours": 0.25, "gal": 0.5}
+    assert spec.rates() == {"update": 0.25, "state": 0.5}
+
+
+@pytest.mark.parametrize("name, alias, mask", [("state", "gal", "gal"), ("memory", "moon", "moon"),
+                                               ("update", "ours", "ours")])
+def test_a_scheme_goes_by_what_it_drops_or_by_its_name_in_the_tables(name, alias, mask):
+    plain, known = nn.RecurrentDropout(name, 0.5), nn.RecurrentDropout(alias, 0.5)
+    assert plain == known and known.scheme == name
+    drawn = known.masks(np.random.default_rng(0), T, B, H, np.zeros(1), True)
+    assert [field for field, m in drawn._asdict().items() if m is not None] == [mask]
 
 
 x32, one = np.zeros((4, 2, D), np.float32), np.ones((2, H), np.float32)
@@ -269,16 +279,19 @@ REFUSED = {
     "rate None": (MADE("ours", None), InputError, r"rate must be a number in \[0, 1\), got None"),
     "rate True": (MADE("ours", True), InputError, r"rate must be a number in \[0, 1\), got True"),
     "rate in a dict": (MADE(rate={"ours": 0.5, "gal": 1.5}), InputError, r"rate must be .* got 1.5"),
-    "scheme": (MADE("mine", 0.5), InputError, "scheme must be one of gal, moon, ours, got 'mine'"),
-    "scheme a list": (MADE(["ours"], 0.5), InputError, r"scheme must be one of gal, moon, ours, got \['ours'\]"),
-    "scheme in a dict": (MADE(rate={"mine": 0.5}), InputError, "scheme must be one of gal, moon, ours, got 'mine'"),
+    "scheme": (MADE("mine", 0.5), InputError, "scheme must be one of state, memory, update, got 'mine'"),
+    "scheme a list": (MADE(["ours"], 0.5), InputError, r"scheme must be one of state, memory, update, got \['ours'\]"),
+    "scheme in a dict": (MADE(rate={"mine": 0.5}), InputError,
+                         "scheme must be one of state, memory, update, got 'mine'"),
+    "one scheme twice": (MADE(rate={"gal": 0.5, "state": 0.25}), InputError,
+                         "keys of rate must be different schemes, got 'gal', 'state'; gal is state"),
     "scheme and dict": (MADE("ours", {"ours": 0.5}), InputError,
                         "scheme must be left out where rate is a dict, got 'ours'; the keys are the schemes"),
     "sampling": (MADE("ours", 0.5, "daily"), InputError, "sampling must be 'per_step' or 'per_sequence', got 'daily'"),
     "scaling": (MADE("ours", 0.5, "per_step", "none"), InputError, "scaling must be 'test' or 'inverted', got 'none'"),
     "a number": (LAYER(0.5), InputError, "recurrent_dropout: value must be None, .* to rates, got 0.5"),
     "too many": (LAYER(("ours", 0.5, "per_step", "test", 1)), InputError, "tuple or dict of"),
-    "unknown name": (LAYER({"schema": "ours"}), InputError, "scheme, rate, sampling, scaling, or a dict from gal"),
+    "unknown name": (LAYER({"schema": "ours"}), InputError, "scheme, rate, sampling, scaling, or a dict from state"),
     "scheme and name": (LAYER({"ours": 0.5, "scaling": "test"}), InputError, "value must be None"),
     "empty dict": (LAYER({}), InputError, "value must be None"),
     "no rng": (CALL(), InputError, r"rng must be .* got None; pass rng=, or call eval\(\)"),
