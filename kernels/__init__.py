@@ -4,6 +4,8 @@ Importing this compiles nothing and loads no Numba; the first call of a cell doe
 in the user's cache directory. README.md beside this file has the design, every kernel's slower twin and the limits.
 """
 
+import numbers
+
 import numpy as np
 from minirnn.kernels import border
 
@@ -41,8 +43,7 @@ def lstm_forward(
     from minirnn.kernels import lstm
 
     where = "lstm_forward"
-    if activation not in ("tanh", "relu"):
-        raise InputError(must_be(where, "activation", "'tanh' or 'relu'", repr(activation)))
+    border.one_of(where, "activation", activation, ("tanh", "relu"))
     inputs = border.inputs(where, 4, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths, gal=gal, moon=moon, ours=ours,
                            zoneout_c=zoneout_c, zoneout_h=zoneout_h)
     h, c = border.states(where, "h0", h0, inputs), border.states(where, "c0", c0, inputs)
@@ -57,6 +58,8 @@ def lstm_backward(saved, dy, dh_final=None, dc_final=None, *, consume=False):
     """
     from minirnn.kernels import lstm
 
+    border.flag("lstm_backward", "consume", consume)
+    border.unspoiled("lstm_backward", saved, lstm.Saved)
     dy, dh, dc = _final("lstm_backward", saved, dy, dh_final=dh_final, dc_final=dc_final)
     dx, dweight_ih, dweight_hh, dbias = lstm.backward(saved, dy, dh, dc, consume)
     return dx, dh, dc, dweight_ih, dweight_hh, *_biases(saved.inputs, dbias, dbias)
@@ -70,8 +73,7 @@ def rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, *, nonlinearity="
     """
     from minirnn.kernels import rnn
 
-    if nonlinearity not in rnn.NONLINEARITIES:
-        raise InputError(must_be("rnn_forward", "nonlinearity", " or ".join(rnn.NONLINEARITIES), repr(nonlinearity)))
+    border.one_of("rnn_forward", "nonlinearity", nonlinearity, rnn.NONLINEARITIES)
     inputs = border.inputs("rnn_forward", 1, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths, gal=gal)
     h = border.states("rnn_forward", "h0", h0, inputs)
     return h, rnn.forward(inputs, h, nonlinearity)
@@ -81,6 +83,7 @@ def rnn_backward(saved, dy, dh_final=None):
     """Gradients of an RNN over a sequence, as ``lstm_backward``: (dx, dh0, dweight_ih, ..hh, dbias_ih, ..hh)."""
     from minirnn.kernels import rnn
 
+    border.unspoiled("rnn_backward", saved, rnn.Saved)
     dy, dh = _final("rnn_backward", saved, dy, dh_final=dh_final)
     dx, dweight_ih, dweight_hh, dbias = rnn.backward(saved, dy, dh)
     return dx, dh, dweight_ih, dweight_hh, *_biases(saved.inputs, dbias, dbias)
@@ -99,10 +102,11 @@ def gru_forward(
     from minirnn.kernels import gru, gru_reset_after
 
     where = "gru_forward"
-    convention = convention or ("slides" if reset_after else "thesis")
-    if convention not in ("thesis", "slides") or (reset_after and convention == "thesis"):
-        known = "'slides' with reset_after" if reset_after else "'thesis' or 'slides'"
-        raise InputError(must_be(where, "convention", known, repr(convention)))
+    border.flag(where, "reset_after", reset_after)
+    if convention is None:
+        convention = "slides" if reset_after else "thesis"
+    border.one_of(where, "convention" + " with reset_after" * bool(reset_after), convention,
+                  ("slides",) if reset_after else ("thesis", "slides"))
     inputs = border.inputs(where, 3, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths, gal=gal, moon=moon, ours=ours,
                            zoneout_h=zoneout_h)
     h = border.states(where, "h0", h0, inputs)
@@ -115,6 +119,8 @@ def gru_backward(saved, dy, dh_final=None, *, consume=False):
     """Gradients of a GRU over a sequence, as ``lstm_backward``: (dx, dh0, dweight_ih, ..hh, dbias_ih, ..hh)."""
     from minirnn.kernels import gru, gru_reset_after
 
+    border.flag("gru_backward", "consume", consume)
+    border.unspoiled("gru_backward", saved, gru.Saved, gru_reset_after.Saved)
     dy, dh = _final("gru_backward", saved, dy, dh_final=dh_final)
     form = gru if isinstance(saved, gru.Saved) else gru_reset_after
     dx, dweight_ih, dweight_hh, dbias_ih, dbias_hh = form.backward(saved, dy, dh, consume)
@@ -126,6 +132,8 @@ def supports(name, **options):
 
     Not for an LSTM without forget gate, which runs step by step in minirnn.cells.
     """
+    if not isinstance(name, str):
+        return False
     if name == "rnn":
         return options.get("nonlinearity", "tanh") in ("tanh", "relu", "identity")
     if name == "lstm":
@@ -156,16 +164,26 @@ def softmax_xent_backward(saved, scale):
     """
     from minirnn.kernels import softmax
 
-    dtype, N = saved.logits.dtype, len(saved.logits)
-    return softmax.backward(saved, border.laid_out("softmax_xent_backward", "scale", scale, dtype, "(N,)", (N,)))
+    where = "softmax_xent_backward"
+    if type(saved) is not softmax.Saved:
+        raise DtypeError(must_be(where, "saved", "what softmax_xent_forward returned", type(saved).__name__))
+    logits = border.floats(where, "saved.logits", saved.logits, "(N, V)", (None, None))
+    N, V = logits.shape
+    targets = border.indices(where, "saved.targets", saved.targets, N, V)
+    lines = [border.laid_out(where, name, value, logits.dtype, "(N,)", (N,))
+             for name, value in (("saved.top", saved.top), ("saved.total", saved.total), ("scale", scale))]
+    return softmax.backward(softmax.Saved(logits, targets, *lines[:2]), lines[2])
 
 
 def embedding_gradient(ids, dy, rows):
     """Gradient of a table looked up by ids: ids (N,) in [0, rows), dy (N, D) -> (rows, D), equal ids added up."""
     from minirnn.kernels import table
 
-    dy = border.floats("embedding_gradient", "dy", dy, "(N, D)", (None, None))
-    return table.gradient(border.indices("embedding_gradient", "ids", ids, len(dy), rows), dy, rows)
+    where = "embedding_gradient"
+    if not isinstance(rows, numbers.Integral) or rows < 1:
+        raise InputError(must_be(where, "rows", "a positive integer", repr(rows)))
+    dy = border.floats(where, "dy", dy, "(N, D)", (None, None))
+    return table.gradient(border.indices(where, "ids", ids, len(dy), rows), dy, int(rows))
 
 
 def updated(rule, p, g, states, constants):
@@ -177,25 +195,40 @@ def updated(rule, p, g, states, constants):
     """
     from minirnn.kernels import update
 
-    parts = {"sgd": update.descend_part, "momentum": update.momentum_part, "rmsprop": update.rmsprop_part,
-             "adam": update.adam_part}
-    p = border.floats("updated", "p", p, "p's", p.shape)
-    g = border.laid_out("updated", "g", g, p.dtype, "p's shape", p.shape)
-    return update.update(parts[rule], p, g, states, constants)
+    where = "updated"
+    border.one_of(where, "rule", rule, update.RULES)
+    part, states_wanted, constants_wanted = update.RULES[rule]
+    p = border.floats(where, "p", p, "p's", np.shape(p))
+    g = border.laid_out(where, "g", g, p.dtype, "p's shape", p.shape)
+    for name, given, wanted in (("states", states, states_wanted), ("constants", constants, constants_wanted)):
+        if not isinstance(given, (list, tuple)) or len(given) != wanted:
+            got = len(given) if isinstance(given, (list, tuple)) else type(given).__name__
+            raise InputError(must_be(where, name, f"{wanted} of them for {rule!r}", got))
+    for k, state in enumerate(states):
+        border.overwritten(where, f"states[{k}]", state, p, (p, g, *states[:k]))
+    for k, constant in enumerate(constants):
+        border.number(where, f"constants[{k}]", constant)
+    return update.update(part, p, g, states, constants)
 
 
 def scaled(g, factor):
     """factor g -> a new array, in memory that was used before."""
     from minirnn.kernels import update
 
-    return update.scale(border.floats("scaled", "g", g, "any", g.shape), factor)
+    border.number("scaled", "factor", factor)
+    return update.scale(border.floats("scaled", "g", g, "any", np.shape(g)), factor)
 
 
 def add_row(y, row):
     """Add row (N,) to every row of y (M, N), C-contiguous, in place; returns y."""
     from minirnn.kernels import update
 
-    return update.run_over(update.add_row_part, y, border.laid_out("add_row", "row", row, y.dtype, "(N,)", y.shape[1:]))
+    if not isinstance(y, np.ndarray):
+        raise DtypeError(must_be("add_row", "y", "an array", type(y).__name__))
+    border.floats("add_row", "y", y, "(M, N)", (None, None))
+    border.overwritten("add_row", "y", y, y)
+    row = border.laid_out("add_row", "row", row, y.dtype, "(N,)", y.shape[1:])
+    return update.run_over(update.add_row_part, y, row.copy() if np.may_share_memory(y, row) else row)
 
 
 def sum_rows(summands):

@@ -3,6 +3,7 @@
 Kernels read C-contiguous, aligned, writeable arrays of one dtype; anything else is copied here.
 """
 
+import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,32 @@ class Inputs(NamedTuple):
         return len(self.x) * self.x.shape[1] * (self.weight_ih.size + self.weight_hh.size)
 
 
+def array_of(where, name, value):
+    """``value`` as an array; InputError for what is none, such as lists of different lengths."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError):
+        raise InputError(must_be(where, name, "an array", type(value).__name__)) from None
+
+
+def one_of(where, name, value, known):
+    """Refuse what is not one of the words in ``known``."""
+    if not isinstance(value, str) or value not in known:
+        raise InputError(must_be(where, name, " or ".join(map(repr, known)), repr(value)))
+
+
+def flag(where, name, value):
+    """Refuse what is not True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise DtypeError(must_be(where, name, "True or False", repr(value)))
+
+
+def number(where, name, value):
+    """Refuse what is not one real number."""
+    if not isinstance(value, numbers.Real):
+        raise DtypeError(must_be(where, name, "a number", type(value).__name__))
+
+
 def _ready(value):
     """``value``, or a copy of it, C-contiguous, aligned and writeable."""
     return value if value.flags.carray else np.require(value, requirements="CAW")
@@ -50,7 +77,7 @@ def _ready(value):
 
 def laid_out(where, name, value, dtype, symbols, sizes, cause=""):
     """``value`` as an aligned, C-contiguous, writeable array, after its dtype and shape are checked."""
-    value = np.asarray(value)
+    value = array_of(where, name, value)
     if value.dtype != dtype:
         raise DtypeError(
             must_be(where, name, f"{dtype} as x is", value.dtype, cause="convert it; kernels do not mix types")
@@ -62,12 +89,14 @@ def laid_out(where, name, value, dtype, symbols, sizes, cause=""):
 def _mask(where, name, mask, dtype, T, B, H):
     if mask is None:
         return np.empty((1, 1, 0), dtype)
-    mask = np.asarray(mask)
+    mask = array_of(where, name, mask)
     if mask.dtype.kind not in "fbiu":
         raise DtypeError(must_be(where, name, "numbers", mask.dtype))
     if mask.shape not in ((), (B, H), (T, B, H)):
         what = f"(T, B, H) = {(T, B, H)}, (B, H) = {(B, H)} or one number"
         raise InputError(must_be(where, name, what, mask.shape, "a mask differs from row to row of the batch"))
+    if name.startswith("zoneout") and not (mask.min() >= 0 and mask.max() <= 1):
+        raise InputError(must_be(where, name, "shares in [0, 1]", f"{mask.min()} to {mask.max()}"))
     if mask.ndim == 0:
         return np.full((1, B, H), mask, dtype)
     return np.require(mask.reshape(-1, B, H), dtype, "CAW")
@@ -76,13 +105,13 @@ def _mask(where, name, mask, dtype, T, B, H):
 def _lengths(where, lengths, T, B):
     if lengths is None:
         return np.empty(0, np.int64)
-    lengths = np.asarray(lengths)
+    lengths = array_of(where, "lengths", lengths)
     if lengths.dtype.kind not in "iu":
         raise DtypeError(must_be(where, "lengths", "whole numbers", lengths.dtype))
     check_shape(where, "lengths", lengths, "(B,)", (B,))
     if lengths.min() < 1 or lengths.max() > T:
         raise InputError(must_be(where, "lengths", f"between 1 and T = {T}", f"{lengths.min()} to {lengths.max()}"))
-    return np.require(lengths, np.int64, "CAW")
+    return np.array(lengths, np.int64)  # the caller may use the array again before the backward pass
 
 
 def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, **masks):
@@ -92,7 +121,7 @@ def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None
     InputError for shapes, DtypeError for types. Padded steps of x are set to zero in a copy: what a caller left there,
     NaN even, meets no gradient.
     """
-    x = np.asarray(x)
+    x = array_of(where, "x", x)
     if x.dtype not in FLOATS:
         raise DtypeError(must_be(where, "x", "float32 or float64", x.dtype))
     check_shape(where, "x", x, "(T, B, D)", (None, None, None), "time comes first, then the batch")
@@ -100,7 +129,7 @@ def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None
         raise InputError(must_be(where, "x", "at least one step, row and feature", x.shape))
     x = _ready(x)
     T, B, D = x.shape
-    weight_hh = np.asarray(weight_hh)
+    weight_hh = array_of(where, "weight_hh", weight_hh)
     H = weight_hh.shape[-1] if weight_hh.ndim else 0
     if H == 0:
         raise InputError(must_be(where, "weight_hh", "at least one unit wide", weight_hh.shape))
@@ -121,7 +150,7 @@ def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None
 
 def floats(where, name, value, symbols, sizes, contiguous=True):
     """A float32 or float64 array of a shape without zeros, laid out for the kernels."""
-    value = np.asarray(value)
+    value = array_of(where, name, value)
     if value.dtype not in FLOATS:
         raise DtypeError(must_be(where, name, "float32 or float64", value.dtype))
     check_shape(where, name, value, symbols, sizes)
@@ -131,14 +160,67 @@ def floats(where, name, value, symbols, sizes, contiguous=True):
 
 
 def indices(where, name, value, count, limit):
-    """int64 indices (count,), each in [0, limit)."""
-    value = np.asarray(value)
+    """A new array of int64 indices (count,), each in [0, limit)."""
+    value = array_of(where, name, value)
     if value.dtype.kind not in "iu":
         raise DtypeError(must_be(where, name, "whole numbers", value.dtype))
     check_shape(where, name, value, "(N,)", (count,))
     if value.min() < 0 or value.max() >= limit:
         raise InputError(must_be(where, name, f"in [0, {limit})", f"{value.min()} to {value.max()}"))
-    return np.require(value, np.int64, "CAW")
+    return np.array(value, np.int64)  # a caller who writes into the array later cannot move what was checked
+
+
+def overwritten(where, name, value, like, others=()):
+    """Refuse an array that a kernel cannot write into in place of one like ``like``, or that is part of the others."""
+    if type(value) is not np.ndarray or value.dtype != like.dtype:
+        got = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+        raise DtypeError(must_be(where, name, f"a NumPy array of {like.dtype}", got))
+    check_shape(where, name, value, "p's shape", like.shape)
+    if not value.flags.carray:
+        raise InputError(must_be(where, name, "C-contiguous, aligned and writeable", f"strides {value.strides}"))
+    if any(np.may_share_memory(value, other) for other in others):
+        raise InputError(must_be(where, name, "an array of its own", "memory of another argument"))
+
+
+_KEPT = ("h", "c", "entering", "reset", "gates")  # arrays of a forward pass; the other fields are ints
+
+
+def unspoiled(where, saved, *kinds):
+    """Refuse what no forward pass returned: another object, or arrays that were exchanged or reshaped since.
+
+    The arrays are what the kernels index without looking: h (T+1, B, H), gates (T, B, gates, H).
+    """
+    if type(saved) not in kinds or type(saved.inputs) is not Inputs:
+        cause = "is it the forward pass's last result?"
+        raise DtypeError(must_be(where, "saved", "what the forward pass returned", type(saved).__name__, cause))
+    inputs, others = saved.inputs, [getattr(saved, name) for name in saved._fields if name in _KEPT]
+    biases = [b for b in (inputs.bias_ih, inputs.bias_hh) if b is not None]
+    arrays = [inputs.x, inputs.weight_ih, inputs.weight_hh, *biases, *inputs.masks(), inputs.lengths, *others]
+    if (
+        not all(type(a) is np.ndarray and a.flags.carray for a in arrays)
+        or not all(type(value) is int for name, value in zip(saved._fields[1:], saved[1:]) if name not in _KEPT)
+        or inputs.x.ndim != 3
+        or saved.h.ndim != 3
+    ):
+        raise InputError(must_be(where, "saved", "as the forward pass left it", "something else in it"))
+    (T, B, D), H, dtype = inputs.x.shape, saved.h.shape[-1], inputs.x.dtype
+    gates = len(inputs.weight_hh) // max(H, 1) if inputs.weight_hh.ndim else 0
+    states, steps = (T + 1, B, H), (T, B, H)
+    values = gates + (gates == 3 and not hasattr(saved, "reset"))  # a GRU that resets after keeps its product too
+    shapes = {"h": states, "c": states, "entering": steps, "reset": steps, "gates": (T, B, values, H)}
+    right = (
+        dtype in FLOATS
+        and all(a.dtype == dtype for a in arrays if a is not inputs.lengths)
+        and inputs.weight_hh.shape == (gates * H, H)
+        and inputs.weight_ih.shape == (gates * H, D)
+        and all(b.shape == (gates * H,) for b in biases)
+        and all(m.shape in (steps, (1, B, H), (1, 1, 0)) for m in inputs.masks())
+        and inputs.lengths.dtype == np.int64
+        and inputs.lengths.shape in ((0,), (B,))
+        and all(a.shape == shapes[name] for name, a in zip((n for n in saved._fields if n in _KEPT), others))
+    )
+    if not right:
+        raise InputError(must_be(where, "saved", "as the forward pass left it", "arrays of other shapes or types"))
 
 
 def states(where, name, initial, inputs):

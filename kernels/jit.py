@@ -6,27 +6,23 @@ Numba and llvmlite, and of the CPU; an edit anywhere is a new folder. It is in t
 the sources, so that read-only and shared installs work.
 """
 
-import contextlib
 import functools
 import hashlib
 import os
 import pathlib
 import platform
 import sys
-import tempfile
 import threading
 
 import llvmlite
 import llvmlite.binding
 import numba
 import numpy as np
+from minirnn.kernels.kept import Kept, one_process_at_a_time, private_folder
 from numba import types
 from numba.core import typing
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None
+from minirnn.errors import say
 
 # reassoc, nnan and ninf are left out: sums keep their order, NaN and infinity stay what they are
 OPTIONS = {"nogil": True, "fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
@@ -37,7 +33,6 @@ jit = numba.njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 INTERPRETED = bool(numba.config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: the same sources run as plain Python
 
 _REAL = {np.dtype("float32"): types.float32, np.dtype("float64"): types.float64}
-_cache_dir_lock = threading.Lock()
 
 
 def user_cache_directory():
@@ -68,32 +63,21 @@ def _fingerprint():
 
 @functools.cache
 def cache_directory():
-    """The folder of this version's machine code, made if need be; None, to compile every time, if that fails."""
-    folder = user_cache_directory() / f"kernels-{_fingerprint()}"
+    """The folder of this version's machine code, made if need be; None, to compile every time, where that fails or
+    where others could write to it."""
+    folder = user_cache_directory().absolute() / f"kernels-{_fingerprint()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
+        distrust = private_folder(folder)
     except OSError as error:
-        print(f"minirnn: compiled kernels are not kept, {folder} cannot be written ({error.strerror})", file=sys.stderr)
-        return None
+        distrust = f"{folder} cannot be written ({error.strerror})"
+    if distrust:
+        say(f"minirnn: compiled kernels are not kept, {distrust}")
+    return None if distrust else folder
 
 
 @functools.cache  # once per dtype
 def _announce(dtype, folder):
-    print(f"minirnn: compiling kernels for {dtype.name}, some seconds each; kept in {folder}", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _one_process_at_a_time(path):
-    """Others that want the same kernel wait here and then find it in the cache; without file locks they compile too."""
-    if fcntl is None:
-        yield
-        return
-    with open(path, "w") as file:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    say(f"minirnn: compiling kernels for {dtype.name}, some seconds each; kept in {folder}")
 
 
 class Kernel:
@@ -137,19 +121,10 @@ class Kernel:
         folder = cache_directory()
         if folder is None:
             return numba.njit(self.signature(dtype), **OPTIONS, **self.callers)(self.function)
-        # One folder per dtype: numba numbers the files of a function's signatures, and two processes that compile
-        # different signatures at once would give both the same number.
-        folder = folder / dtype.name
-        with _cache_dir_lock:  # numba reads CACHE_DIR while it decorates; the user's own value comes back right after
-            before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
-            try:
-                dispatcher = numba.njit(cache=True, **OPTIONS, **self.callers)(self.function)
-            finally:
-                numba.config.CACHE_DIR = before
-        where = pathlib.Path(dispatcher.stats.cache_path)
-        with _one_process_at_a_time(where / f"{self.name}.lock"):
-            if not any(where.glob(f"{self.name}-*.nbc")):
-                _announce(dtype, folder.parent)
+        path = folder / f"{self.name}-{dtype.name}.nbc"
+        dispatcher = numba.njit(**OPTIONS, **self.callers)(self.function)
+        dispatcher._cache = Kept(path, f"{folder.name}/{path.name}", lambda: _announce(dtype, folder))
+        with one_process_at_a_time(path.with_suffix(".lock")):
             dispatcher.compile(self.signature(dtype))
         dispatcher.disable_compile()
         return dispatcher

@@ -4,6 +4,7 @@ out again when no array refers to it any more. They start on a cache line, which
 """
 
 import math
+import os
 import sys
 import threading
 from collections import OrderedDict
@@ -15,7 +16,10 @@ SMALL = 1 << 15  # smaller arrays come from numpy, whose allocator keeps small m
 LINE = 64
 
 _kept = OrderedDict()  # size -> [(block, where its first cache line starts)], the size used last at the end
-_lock = threading.Lock()
+_lock = threading.RLock()
+
+if hasattr(os, "register_at_fork"):  # a child has one thread; no other may hold the lock, or be at work, as it is made
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def _unused(pairs, i):
@@ -30,6 +34,8 @@ def empty(shape, dtype):
     """Like np.empty, for kernels and what they return."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
+    if size > sys.maxsize:
+        raise MemoryError(f"no machine holds an array of shape {tuple(shape)}")
     if size < SMALL:
         return np.empty(shape, dtype)
     step = 1 << (size.bit_length() - 4)  # eighths of a power of two, so that sequences of various lengths share blocks

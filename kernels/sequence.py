@@ -132,8 +132,8 @@ def mix(h, h_prev, z, n, thesis, moon, ours, zoneout_h, t, r):
     for j in range(ours.size):  # thesis (3.3.10)
         h[j] *= ours[j]
     if thesis != 0:
-        for j in range(H):  # thesis (2.2.9)
-            h[j] = h_prev[j] + z[j] * (h[j] - h_prev[j])
+        for j in range(H):  # thesis (2.2.9); h_prev + z (n - h_prev) would lose n beside a large h_prev
+            h[j] = (h.dtype.type(1) - z[j]) * h_prev[j] + z[j] * h[j]
     else:
         for j in range(H):
             h[j] += z[j] * (h_prev[j] - h[j])

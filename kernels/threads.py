@@ -40,7 +40,7 @@ def thread_count():
     """How many threads kernels may use: MINIRNN_NUM_THREADS, else the CPUs this process may run on."""
     asked = os.environ.get("MINIRNN_NUM_THREADS", "").strip()
     if asked:
-        if not asked.isdigit() or int(asked) < 1:
+        if not (asked.isascii() and asked.isdigit() and int(asked) > 0):
             raise InputError(must_be("kernels", "MINIRNN_NUM_THREADS", "a whole number of at least 1", repr(asked)))
         wanted = int(asked)
     else:
@@ -120,25 +120,45 @@ _processor = getattr(ctypes.PyDLL(None), "sched_getcpu", None) if hasattr(os, "s
 
 
 class Team:
-    """Sleeping helper threads, one per extra processor. ``run`` gives them work and does the first share itself."""
+    """Sleeping helper threads, one per extra processor. ``run`` gives them work and does the first share itself.
 
-    def __init__(self, size):
-        self.size, self.steps, self.arrivals, self.errors = size, None, NO_MEETING, []
-        self.helpers, self.kept_off = [], None
-        self.go = [threading.Lock() for _ in range(size - 1)]
-        self.done = [threading.Lock() for _ in range(size - 1)]
-        for i in range(size - 1):
-            self.go[i].acquire()
-            self.done[i].acquire()
-            helper = threading.Thread(target=self._help, args=(i,), name=f"minirnn-{i + 1}", daemon=True)
-            helper.start()
-            self.helpers.append(helper)
+    ``size`` is smaller than ``asked`` where the system allows no more threads.
+    """
+
+    def __init__(self, asked):
+        self.asked, self.size, self.steps, self.arrivals, self.errors = asked, 1, None, NO_MEETING, []
+        self.helpers, self.kept_off, self.dismissed = [], None, False
+        self.go = [threading.Lock() for _ in range(asked - 1)]
+        self.done = [threading.Lock() for _ in range(asked - 1)]
+        try:
+            for i in range(asked - 1):
+                self.go[i].acquire()
+                self.done[i].acquire()
+                helper = threading.Thread(target=self._help, args=(i,), name=f"minirnn-{i + 1}", daemon=True)
+                helper.start()
+                self.helpers.append(helper)
+                self.size += 1
+        except RuntimeError:  # can't start new thread: a limit of the user or the container
+            return
+        except BaseException:
+            self.dismiss()
+            raise
 
     def _help(self, i):
         while True:
             self.go[i].acquire()
-            self._do_share(i + 1)
-            self.done[i].release()
+            if not self.dismissed:
+                self._do_share(i + 1)
+                self.done[i].release()
+            if self.dismissed:
+                return
+
+    def dismiss(self):
+        """Let every helper end, now if it waits and else after its share; the team is of no more use."""
+        self.dismissed = True
+        for lock in self.go:
+            if lock.locked():  # else its helper is on the way to work and will see that it is dismissed
+                lock.release()
 
     def _do_share(self, tid):
         nth, steps = self.steps
@@ -203,10 +223,16 @@ def run(jobs, nth):
             steps.append((job.kernel.on(job.dtype), (meeting, *job.args)))
     if nth > 1 and _team_lock.acquire(blocking=False):
         try:
-            if _team is None or _team.size < nth:
-                _team = Team(nth)
             team, _team = _team, None  # an interrupted run must not leave a team whose helpers are still at work
-            team.run(nth, steps, arrivals)
+            if team is None or team.asked < nth:
+                if team is not None:
+                    team.dismiss()
+                team = Team(nth)
+            try:
+                team.run(min(nth, team.size), steps, arrivals)
+            except BaseException:
+                team.dismiss()
+                raise
             _team = team
         finally:
             _team_lock.release()

@@ -92,6 +92,15 @@ def add_row_part(tid, nth, arrivals, y, row):
             out[j] += row[j]
 
 
+# rule -> its kernel, how many states it keeps, and how many constants it wants
+RULES = {
+    "sgd": (descend_part, 0, 1),
+    "momentum": (momentum_part, 1, 2),
+    "rmsprop": (rmsprop_part, 1, 3),
+    "adam": (adam_part, 2, 5),
+}
+
+
 def run_over(kernel, y, *others):
     """Run a kernel over y and arrays of its dtype, on as many threads as y's size is worth."""
     run([Job(kernel, y.dtype, (y, *others))], threads_worth(16 * y.size))

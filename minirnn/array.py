@@ -11,6 +11,7 @@ import numpy as np
 from minirnn.errors import DtypeError, InputError, must_be
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
+MOVED_APART = "move one of them with to_device, or the model with .to"
 
 
 def xp_of(*arrays):
@@ -59,7 +60,7 @@ def to_device(array, device):
         return to_cpu(array)
     if kind == "cuda" and index in ("", "0"):
         return _cupy().asarray(array)
-    if kind == "cuda" and index.isdigit():
+    if kind == "cuda" and index.isascii() and index.isdigit():
         cause = f"CUDA_VISIBLE_DEVICES={index} makes that GPU the first one"
         raise InputError(must_be("to_device", "device", "'cpu' or 'cuda:0'", repr(device), cause))
     raise InputError(must_be("to_device", "device", "'cpu', 'cuda' or 'cuda:0'", repr(device)))
@@ -75,9 +76,6 @@ def beside(array, like, where="beside", name="the array"):
         check_device(where, name, array, like)
         return array
     return xp_of(like).asarray(array)
-
-
-MOVED_APART = "move one of them with to_device, or the model with .to"
 
 
 def check_device(where, name, array, like, other="x", cause=MOVED_APART):
@@ -103,6 +101,14 @@ def numbers_below(where, name, numbers, count, like):
         got = f"{int(numbers.min())}..{int(numbers.max())}"
         raise InputError(must_be(where, name, f"in [0, V) = [0, {count})", got))
     return beside(numbers, like, where, name)
+
+
+def array_of(where, name, value):
+    """``value`` as a NumPy array; InputError for what is none, such as lists of different lengths."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError):
+        raise InputError(must_be(where, name, "an array", type(value).__name__)) from None
 
 
 def check_float(where, name, array):
@@ -174,7 +180,7 @@ def stream(seed, purpose, *numbers):
 
 
 class Streams:
-    """The named random streams of one step of a run, which layers take as ``streams``: ``Streams(3, 7)("recurrent", 0)`` is
+    """The named random streams of one step of a run, for ``streams=`` of layers: ``Streams(3, 7)("recurrent", 0)`` is
     ``stream(3, "recurrent", 7, 0)``."""
 
     def __init__(self, seed, step=0):

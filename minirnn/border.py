@@ -145,6 +145,9 @@ def _check_mask(where, name, mask, x, sizes):
     if tuple(mask.shape) not in (sizes, sizes[1:]):
         expected = f"(T, B, H) = {sizes}, (B, H) = {sizes[1:]} or a number"
         raise InputError(must_be(where, name, expected, tuple(mask.shape)))
+    if "zoneout" in name and not (mask.min() >= 0 and mask.max() <= 1):
+        raise InputError(must_be(where, name, "in [0, 1]", f"{mask.min()} to {mask.max()}",
+                                 "it is the share of the old state that stays"))
     return mask
 
 

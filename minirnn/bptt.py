@@ -179,10 +179,21 @@ def explicit_backward(run, dy, dfinal, clip_step=None, record_flow=False):
 
 
 def clip_rows(e, limit):
-    """Rescale each row of the concatenated states to norm <= limit: arrays (B, H) -> arrays (B, H). slides"""
-    limit = float(limit)
-    norm = xp_of(e[0]).sqrt(sum((d * d).sum(axis=-1, keepdims=True) for d in e))  # (B, 1)
-    scale = limit / xp_of(norm).maximum(norm, limit)
+    """Rescale each row of the concatenated states to norm <= limit: arrays (B, H) -> arrays (B, H). slides
+
+    A row that is not finite stays as it is, and so do all under an infinite limit.
+    """
+    limit, xp = float(limit), xp_of(e[0])
+    if limit == float("inf"):
+        return tuple(e)
+    with np.errstate(over="ignore"):
+        norm = xp.sqrt(sum((d * d).sum(axis=-1, keepdims=True) for d in e))  # (B, 1)
+    if not xp.isfinite(norm).all():  # squares too large for the type, of a row that may be finite
+        top = xp.maximum(sum(abs(d).max(axis=-1, keepdims=True) for d in e), np.finfo(norm.dtype).tiny)
+        with np.errstate(invalid="ignore"):
+            scaled = top * xp.sqrt(sum(((d / top) ** 2).sum(axis=-1, keepdims=True) for d in e))
+        norm = xp.where(xp.isfinite(norm), norm, xp.where(xp.isfinite(scaled), scaled, limit))
+    scale = limit / xp.maximum(norm, limit)
     return tuple(d * scale for d in e)
 
 

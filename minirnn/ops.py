@@ -1,4 +1,7 @@
-"""All tape operations under one name: ``minirnn.ops.tanh(x)``."""
+"""All tape operations under one name: ``minirnn.ops.tanh(x)``.
+
+What NumPy says of shapes, axes and types that do not fit comes as InputError or DtypeError with the operation's name.
+"""
 
 from minirnn.autograd.arithmetic import (
     absolute,
@@ -63,5 +66,11 @@ from minirnn.autograd.shape import (
     transpose,
     unsqueeze,
 )
+from minirnn.errors import in_our_words
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+_operations = [name for name, thing in globals().items() if getattr(thing, "__module__", "").startswith("minirnn.")]
+for _name in _operations:
+    if _name != "in_our_words":
+        globals()[_name] = in_our_words(globals()[_name])  # inside, vjps call each other without this
+
+__all__ = [name for name in _operations if name != "in_our_words"]

@@ -1,11 +1,15 @@
 """Elementwise arithmetic with broadcasting; every vjp sums over the axes that were broadcast."""
 
-from minirnn.array import beside, xp_of
+import numpy as np
+
+from minirnn.array import FLOATS, beside, xp_of
 from minirnn.autograd.tape import Tensor, lift, output_again, pair, record
+from minirnn.errors import DtypeError, bound, must_be
 
 
 def sum_to(x, shape):
     """Add up broadcast axes until x has ``shape``, the adjoint of broadcasting: (2, 3, 4) -> (3, 1)."""
+    x = lift(x)
     if x.value.shape == shape:
         return x
     lead = x.ndim - len(shape)
@@ -23,6 +27,8 @@ def expand(x, shape):
 def astype(x, dtype):
     """The same values as float32 or float64; the gradient comes back in x's type."""
     x = lift(x)
+    if np.dtype(dtype) not in FLOATS:
+        raise DtypeError(must_be("astype", "dtype", "float32 or float64", np.dtype(dtype), "integers have no gradient"))
     return record("astype", x.value.astype(dtype), (x,), lambda dy: (astype(dy, x.dtype),))
 
 
@@ -79,11 +85,15 @@ def negative(x):
 
 
 def power(x, y):
-    """x ** y, broadcast; y a number or a Tensor. The gradient of y needs x > 0 (it is 0 where x = 0)."""
+    """x ** y, broadcast; y a number or a Tensor. The gradient of y needs x > 0 (it is 0 where x = 0); x ** 0 is 1
+    everywhere, its slope 0 at 0 too."""
     x, y = pair("power", x, y)
 
     def vjp(dz):
-        dx = sum_to(dz * y * power(x, y - 1), x.shape) if x.requires_grad else None
+        less = y - 1
+        if x.requires_grad and (y.value == 0).any():  # or the slope at 0 would be 0 times 1 / 0
+            less = where((x.value == 0) & (y.value == 0), 0.0, less)
+        dx = sum_to(dz * y * power(x, less), x.shape) if x.requires_grad else None
         slope = power(x, y) * log(where(x.value == 0, 1.0, x)) if y.requires_grad else None
         return dx, None if slope is None else sum_to(dz * slope, y.shape)
 
@@ -124,7 +134,7 @@ def sign(x):
 
 def where(condition, x, y):
     """x where condition holds, y elsewhere, all broadcast; condition is an array or Tensor of booleans."""
-    condition = condition.value if isinstance(condition, Tensor) else condition
+    condition = lift(condition).value
     x, y = pair("where", x, y)
     xp = xp_of(x.value, y.value)
     condition = beside(condition, x.value, "where", "condition")
@@ -161,7 +171,7 @@ def minimum(x, y):
 
 def clip(x, low, high):
     """x limited to [low, high] (numbers); gradient 1 inside and at the limits, 0 outside."""
-    x = lift(x)
+    x, low, high = lift(x), bound("clip", "low", low), bound("clip", "high", high)
     inside = (x.value >= low) & (x.value <= high)
     return record("clip", x.value.clip(low, high), (x,), lambda dy: (dy * inside.astype(x.dtype),))
 

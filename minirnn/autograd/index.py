@@ -10,7 +10,7 @@ from minirnn.errors import InputError, must_be
 
 def _plain(part):
     """A part of an index, Tensors replaced by their arrays and lists made arrays."""
-    return part.value if isinstance(part, Tensor) else np.asarray(part) if isinstance(part, list) else part
+    return lift(part).value if isinstance(part, (Tensor, list, np.ndarray)) else part
 
 
 def _index(index, a, shape):
@@ -58,7 +58,7 @@ def _scattered(a, index, shape):
 
 def gather(x, index, axis=-1):
     """Entry ``index`` along an axis, one for each place: x (..., N, ...), index (..., K, ...) ints -> index's shape."""
-    x, index = lift(x), _plain(index)
+    x, index = lift(x), lift(index).value
     xp = xp_of(x.value)
     if index.ndim != x.ndim:
         raise InputError(must_be("gather", "index", f"an array with {x.ndim} axes, as x", f"{index.ndim} axes"))
@@ -69,7 +69,9 @@ def gather(x, index, axis=-1):
 
 def embedding(weight, ids):
     """Rows of a table: weight (V, D), ids (...) of ints in [0, V) -> (..., D)."""
-    weight, ids = lift(weight), _plain(ids)
+    weight, ids = lift(weight), lift(ids).value
+    if weight.ndim != 2:
+        raise InputError(must_be("embedding", "weight", "(V, D)", weight.shape))
     ids = numbers_below("embedding", "ids", ids, weight.shape[0], weight.value)
     value = compiled.take(weight.value, ids)
     return record("embedding", value, (weight,), lambda dy: (scatter(dy, ids, weight.shape),))

@@ -5,8 +5,8 @@ from minirnn.autograd.arithmetic import expand, sum_to
 from minirnn.autograd.compiled import add_row, product
 from minirnn.autograd.reduce import sum
 from minirnn.autograd.shape import reshape, swapaxes, transpose
-from minirnn.autograd.tape import lift, pair, record
-from minirnn.errors import InputError, must_be
+from minirnn.autograd.tape import alike, lift, pair, record
+from minirnn.errors import InputError, check_shape, must_be
 
 
 def _rows(x):
@@ -51,6 +51,7 @@ def linear(x, weight, bias=None):
     y = product(x.value, weight.value.T)
     if bias is not None:
         x, bias = pair("linear", x, bias)
+        check_shape("linear", "bias", bias, "(H,)", weight.shape[:1])
         y = add_row(y, bias.value)
 
     def vjp(dy):  # dy: (..., H)
@@ -66,7 +67,7 @@ def einsum(subscripts, *operands):
 
     Raises InputError for a repeated index within one operand, an ellipsis, or an unknown index in the output.
     """
-    operands = tuple(lift(x) for x in operands)
+    operands = alike("einsum", tuple(lift(x) for x in operands))
     ins, arrow, out = subscripts.replace(" ", "").partition("->")
     ins = ins.split(",")
     joined = "".join(ins)

@@ -2,18 +2,22 @@
 
 from math import prod as product
 
+import numpy as np
+
 from minirnn.array import xp_of
 from minirnn.autograd.arithmetic import expand, where
 from minirnn.autograd.compiled import sum_rows
 from minirnn.autograd.shape import flip, reshape
 from minirnn.autograd.tape import lift, output_again, record
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, check_axis, must_be
 
 
 def _axes(x, axis):
     """The reduced axes as a tuple of non-negative ints."""
-    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-    return tuple(k % x.ndim for k in axes) if x.ndim else ()
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
+    for k in axes:
+        check_axis("axis", k, x.ndim)
+    return tuple(k % x.ndim for k in axes)
 
 
 def _kept(x, axes):
@@ -89,7 +93,7 @@ def prod(x, axis=-1, keepdims=False):
     if axis is None:
         value = prod(reshape(x, (-1,)), 0)
         return reshape(value, (1,) * x.ndim) if keepdims else value
-    if not isinstance(axis, int):
+    if isinstance(axis, (tuple, list)):
         raise InputError(must_be("prod", "axis", "an int or None", axis))
     (axis,) = _axes(x, axis)
     kept, n = _kept(x, (axis,)), x.shape[axis]
@@ -105,13 +109,23 @@ def prod(x, axis=-1, keepdims=False):
 
 
 def norm(x, axis=None, keepdims=False):
-    """Euclidean norm over axes; where it is 0, its derivatives are given as 0."""
+    """Euclidean norm over axes, of [3e-30, 4e-30] too; where it is 0, its derivatives are given as 0."""
     x = lift(x)
-    kept = _kept(x, _axes(x, axis))
-    value = xp_of(x.value).sqrt((x.value * x.value).sum(axis=axis, keepdims=keepdims))
+    xp, axes = xp_of(x.value), _axes(x, axis)
+    kept, limits = _kept(x, axes), np.finfo(x.dtype if x.dtype.kind == "f" else float)
+    with np.errstate(over="ignore", under="ignore"):
+        value = xp.sqrt((x.value * x.value).sum(axis=axis, keepdims=keepdims))
+    risky = ~((value > (limits.tiny / limits.eps) ** 0.5) & (value < (limits.max * limits.eps) ** 0.5))
+    if risky.any():  # squares that may have been too large or too small: scale by a power of two first
+        top = abs(x.value).max(axis=axes, keepdims=True)
+        scale = xp.ldexp(xp.ones_like(top), xp.where((top > 0) & xp.isfinite(top), xp.frexp(top)[1] - 1, 0))
+        scaled = xp.sqrt(((x.value / scale) ** 2).sum(axis=axis, keepdims=keepdims)) * scale.reshape(value.shape)
+        risky, value = risky & (top > 0).reshape(value.shape), xp.where(risky, scaled, value)
 
     def vjp(dy):
         y = output_again(value, norm, x, axis, keepdims)
+        if risky.any():
+            return (reshape(dy, kept) * (x / reshape(where(value == 0, 1.0, y), kept)),)
         share = where(value == 0, 0.0, dy / where(value == 0, 1.0, y))
         return (x * reshape(share, kept),)
 
@@ -121,4 +135,5 @@ def norm(x, axis=None, keepdims=False):
 def cumsum(x, axis=-1):
     """Running sum along one axis; its adjoint is the running sum from the other end."""
     x = lift(x)
+    check_axis("cumsum", axis, x.ndim)
     return record("cumsum", x.value.cumsum(axis=axis), (x,), lambda dy: (flip(cumsum(flip(dy, axis), axis), axis),))

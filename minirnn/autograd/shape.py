@@ -1,7 +1,7 @@
 """Operations that move entries without changing them; each adjoint moves them back."""
 
 from minirnn.array import check_device, xp_of
-from minirnn.autograd.tape import Tensor, lift, record, record_many
+from minirnn.autograd.tape import Tensor, alike, lift, record, record_many
 from minirnn.errors import InputError, must_be
 
 
@@ -15,7 +15,7 @@ def reshape(x, *shape):
 def transpose(x, axes=None):
     """Axes in another order; None reverses them."""
     x = lift(x)
-    axes = tuple(range(x.ndim))[::-1] if axes is None else tuple(k % x.ndim for k in axes)
+    axes = tuple(range(x.ndim))[::-1] if axes is None else tuple(k % max(x.ndim, 1) for k in axes)
     back = tuple(axes.index(k) for k in range(len(axes)))
     return record("transpose", x.value.transpose(axes), (x,), lambda dy: (transpose(dy, back),))
 
@@ -41,7 +41,7 @@ def unsqueeze(x, axis):
 
 def concatenate(parts, axis=0):
     """Tensors joined along an existing axis."""
-    parts = tuple(lift(p) for p in parts)
+    parts = alike("concatenate", tuple(lift(p) for p in parts))
     if not parts:
         raise InputError(must_be("concatenate", "parts", "at least one tensor", "none"))
     for number, part in enumerate(parts):

@@ -12,7 +12,7 @@ from itertools import count
 
 import numpy as np
 
-from minirnn.array import check_device, check_float, device_of, to_cpu, xp_of
+from minirnn.array import array_of, check_device, check_float, device_of, to_cpu, xp_of
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
 _number = count().__next__
@@ -60,7 +60,8 @@ class Tensor:
     """An array on the tape: ``value`` is the array, ``grad`` (a Tensor or None) what ``backward`` accumulated.
 
     Tensor([1.0, 2.0], requires_grad=True) takes nested lists, a number or an array, which is not copied and never
-    written to. Raises DtypeError for float16, and for anything but float32/float64 with requires_grad.
+    written to; who writes into it before the backward pass gets the gradient of neither content. Raises DtypeError for
+    float16, and for anything but float32/float64 with requires_grad.
     """
 
     __slots__ = ("value", "requires_grad", "grad", "node", "index", "hooks", "__weakref__")
@@ -69,12 +70,16 @@ class Tensor:
     def __init__(self, value, requires_grad=False):
         if isinstance(value, Tensor):
             value = value.value
-        if not hasattr(value, "dtype") or not hasattr(value, "ndim"):
-            value = np.asarray(value)
+        if not hasattr(value, "dtype") or not hasattr(value, "ndim") or isinstance(value, type):
+            value = array_of("Tensor", "value", value)
+        if value.dtype.kind not in "fiub":
+            raise DtypeError(must_be("Tensor", "value", "numbers", value.dtype))
+        if not isinstance(requires_grad, (bool, np.bool_)):
+            raise DtypeError(must_be("Tensor", "requires_grad", "True or False", type(requires_grad).__name__))
         if requires_grad or value.dtype == np.float16:
             check_float("Tensor", "value", value)
         self.value = value if value.ndim or hasattr(value, "strides") else xp_of(value).asarray(value)
-        self.requires_grad = requires_grad
+        self.requires_grad = bool(requires_grad)
         self.grad = self.node = self.hooks = None
         self.index = 0
 
@@ -236,8 +241,10 @@ def grad(outputs, inputs, cotangents=None, create_graph=False):
     each output, needed unless it is a single number. grad(x * x, x) at 3 is (6,); with create_graph the result can be
     differentiated again, to 2. ``.grad`` is left alone. InputError when an input does not require a gradient.
     """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    outputs, inputs = (list(x) if isinstance(x, (list, tuple)) else [x] for x in (outputs, inputs))
+    for name, tensors in (("outputs", outputs), ("inputs", inputs)):
+        if not all(isinstance(x, Tensor) for x in tensors):
+            raise DtypeError(must_be("grad", name, "Tensors", [type(x).__name__ for x in tensors]))
     cotangents = [None] * len(outputs) if cotangents is None else cotangents
     cotangents = [cotangents] if not isinstance(cotangents, (list, tuple)) else cotangents
     if len(cotangents) != len(outputs):
@@ -305,8 +312,11 @@ def _backpropagate(outputs, cotangents, create_graph, wanted=()):
 
 
 def lift(x):
-    """The argument as a Tensor (a constant when it is not one)."""
-    return x if type(x) is Tensor else Tensor(x)
+    """The argument as a Tensor: a constant when it is not one, and while recording a copy, for the caller's buffer may
+    hold the next batch by the time of the backward pass."""
+    if type(x) is Tensor:
+        return x
+    return Tensor(x.copy() if _mode.recording and type(x) is _ndarray else x)
 
 
 def pair(where, x, y):
@@ -318,13 +328,20 @@ def pair(where, x, y):
         return x, Tensor(xp_of(x.value).asarray(y, dtype=x.dtype if x.dtype.kind == "f" else None))
     elif isinstance(x, (int, float)) and isinstance(y, Tensor):
         return Tensor(xp_of(y.value).asarray(x, dtype=y.dtype if y.dtype.kind == "f" else None)), y
-    x, y = lift(x), lift(y)
-    if x.dtype.kind == "f" and y.dtype.kind == "f" and x.dtype != y.dtype:
-        raise DtypeError(
-            must_be(where, "arguments", "of one float type", f"{x.dtype} and {y.dtype}", "convert one with astype")
-        )
+    x, y = alike(where, (lift(x), lift(y)))
     check_device(where, "the second array", y.value, x.value, "the first")
     return x, y
+
+
+def alike(where, tensors):
+    """The tensors, whole numbers in the float type of the others; DtypeError where they are of two float types."""
+    floats = {x.value.dtype for x in tensors if x.value.dtype.kind == "f"}
+    if len(floats) > 1:
+        got = " and ".join(str(x.dtype) for x in tensors)
+        raise DtypeError(must_be(where, "arguments", "of one float type", got, "convert one with astype"))
+    for dtype in floats:  # NumPy would make float64 of float32 and int64
+        tensors = tuple(Tensor(x.value.astype(dtype)) if x.value.dtype.kind in "iu" else x for x in tensors)
+    return tensors
 
 
 def output_again(value, operation, *inputs):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minirnn.data.vocabulary import EOS, LEVELS, Vocabulary
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, in_our_words, must_be
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,9 @@ class StreamBatches:
         for name, value in (("batch", batch), ("window", window), ("stride", stride)):
             if not isinstance(value, (int, np.integer)) or value < 1:
                 raise InputError(must_be(where, name, "an integer of at least 1", repr(value)))
+        if stride > window:
+            cause = "the tokens between two windows would never be read"
+            raise InputError(must_be(where, "stride", f"at most the window, {window}", stride, cause))
         if last not in ("drop", "keep"):
             raise InputError(must_be(where, "last", "'drop' or 'keep'", repr(last)))
         length = tokens.size // batch
@@ -120,6 +123,7 @@ class StreamBatches:
         return self.streams[start:stop], self.streams[start + 1 : stop + 1]
 
 
+@in_our_words
 def stream_batches(tokens, batch, window, last="drop", stride=None):
     """``StreamBatches(tokens, batch, window, last, stride)``: iterate it, or index it to begin at any window."""
     return StreamBatches(tokens, batch, window, last, stride)

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, in_our_words, must_be
 
 EOS, UNKNOWN = "<eos>", "<unk>"
 LEVELS = ("word", "char")
@@ -15,6 +15,7 @@ LEVELS = ("word", "char")
 class Vocabulary:
     """Symbols and their numbers 0..V-1. ``level`` is "word" (a line end is the symbol <eos>) or "char"."""
 
+    @in_our_words
     def __init__(self, symbols, level):
         symbols = tuple(symbols)
         if level not in LEVELS:
@@ -63,6 +64,7 @@ class Vocabulary:
         """The characters of a text in code point order."""
         return cls(sorted(set(text)), "char")
 
+    @in_our_words
     def numbers(self, symbols):
         """Exact numbers of a list of words or a string of characters -> (N,) int32; <unk> where there is one.
 

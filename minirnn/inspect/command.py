@@ -1,6 +1,5 @@
 """``minirnn inspect RUN|CELL``: the BPTT microscope as one HTML file."""
 
-import difflib
 import json
 import sys
 from dataclasses import dataclass
@@ -107,7 +106,6 @@ def is_run_folder(target):
     what = f"a run folder of 'minirnn train' or one of {', '.join(CELLS)}"
     if path.exists():
         raise InputError(must_be("inspect", "RUN", what, f"{target!r}, which has no config.json"))
-    runs = [config.parent.name for config in path.parent.glob("*/config.json")]
-    alike = near(target) + [str(path.parent / name) for name in difflib.get_close_matches(path.name, runs)]
-    cause = f"did you mean {' or '.join(alike)}?" if alike else "there is no such folder"
+    runs = [str(config.parent) for config in path.parent.glob("*/config.json")]
+    cause = near(target, *runs) or "there is no such folder"
     raise InputError(must_be("inspect", "RUN|CELL", what, repr(target), cause))

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import NamedTuple
 
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, in_our_words, must_be
 
 
 class Entity(NamedTuple):
@@ -25,6 +25,7 @@ class Scores(NamedTuple):
     true: int
 
 
+@in_our_words
 def entities(tags):
     """The entities of a sentence's tags, "O", "B-X" or "I-X" in IOB2 or IOB1 -> list of Entity in order.
 
@@ -54,6 +55,7 @@ class EntityScores:
     def __init__(self):
         self.correct, self.found, self.true = Counter(), Counter(), Counter()
 
+    @in_our_words
     def add(self, true, predicted):
         """Count one sentence; InputError unless there is one predicted tag for each true one."""
         if len(true) != len(predicted):
@@ -83,6 +85,7 @@ def _percent(part, whole):
     return 100 * part / whole if whole else 0.0
 
 
+@in_our_words
 def entity_f1(true, predicted):
     """F1 in per cent over two lists of tag sequences; InputError unless they have equally many sentences."""
     if len(true) != len(predicted):

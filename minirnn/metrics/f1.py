@@ -2,17 +2,19 @@
 
 import numpy as np
 
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, in_our_words, must_be
 from minirnn.metrics.entities import scores_of
 
 
 class ClassScores:
     """Accumulates labels: ``add(true, predicted)``, places in ``classes``. ``counts[t, p]``: t taken for p."""
 
+    @in_our_words
     def __init__(self, classes):
         self.classes = tuple(classes)
         self.counts = np.zeros((len(self.classes),) * 2, np.int64)
 
+    @in_our_words
     def add(self, true, predicted):
         """Count (N,) true and predicted labels; InputError unless they are equally many, and places in the classes."""
         true, predicted = np.asarray(true), np.asarray(predicted)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, in_our_words, must_be
 
 MODES = ("total", "mean_of_exp")
 
@@ -17,11 +17,13 @@ class Perplexity:
     windows are equally long.
     """
 
+    @in_our_words
     def __init__(self, ppl_mode="total"):
         if ppl_mode not in MODES:
             raise InputError(must_be("Perplexity", "ppl_mode", "'total' or 'mean_of_exp'", repr(ppl_mode)))
         self.ppl_mode, self.nll, self.tokens, self.windows, self.sum_of_exp = ppl_mode, 0.0, 0, 0, 0.0
 
+    @in_our_words
     def add(self, nll, tokens):
         """Count one window; InputError unless it has at least one token."""
         if tokens < 1:
@@ -50,6 +52,7 @@ class Perplexity:
             )
 
 
+@in_our_words
 def perplexity(nll, tokens):
     """exp(total NLL / tokens); infinite rather than an error when it overflows."""
     total = Perplexity()
@@ -57,6 +60,7 @@ def perplexity(nll, tokens):
     return total.value
 
 
+@in_our_words
 def bits_per_character(nll, characters):
     """Total NLL in nats / characters / ln 2."""
     total = Perplexity()

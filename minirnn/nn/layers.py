@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from minirnn import init, ops
-from minirnn.array import beside
+from minirnn.array import beside, check_float
 from minirnn.autograd import Tensor
 from minirnn.autograd.compiled import empty
 from minirnn.autograd.tape import lift
@@ -102,6 +102,7 @@ class Dropout(Module):
         self.rate, self.purpose, self.streams = check_rate("Dropout", rate), purpose, as_streams(streams)
 
     def forward(self, x, *, streams=None):
+        check_float("Dropout", "x", lift(x))
         if not self.training or self.rate == 0:
             return x
         streams = self.streams if streams is None else as_streams(streams)

@@ -6,7 +6,7 @@ import numpy as np
 
 from minirnn.array import to_cpu, to_device, xp_of
 from minirnn.autograd import Tensor
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, in_our_words, must_be
 
 
 def parameter(value):
@@ -19,6 +19,11 @@ class Module:
     a Module attribute is a child. Subclasses define ``forward``; calling the module calls it."""
 
     training = True
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if cls.__module__.startswith("minirnn.nn.") and "__init__" in vars(cls):
+            cls.__init__ = in_our_words(cls.__init__)
 
     def __call__(self, *args, **kwargs):
         return self.forward(*args, **kwargs)
@@ -39,8 +44,8 @@ class Module:
         return [(name, tensor) for name, tensor in self._named_tensors() if tensor.requires_grad]
 
     def parameters(self):
-        """Every parameter."""
-        return [tensor for _, tensor in self.named_parameters()]
+        """Every parameter once: tied weights, one Tensor under two names, are one."""
+        return list({id(tensor): tensor for _, tensor in self.named_parameters()}.values())
 
     def named_buffers(self):
         """(dotted name, Tensor) of what is saved with the module but not trained."""

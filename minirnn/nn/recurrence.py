@@ -9,6 +9,7 @@ from minirnn.autograd import grad, record, record_many, recording
 from minirnn.autograd.tape import Tensor, lift
 from minirnn.border import as_weights, check_sequence
 from minirnn.cells import Masks
+from minirnn.errors import in_our_words
 from minirnn.nn import composed
 
 
@@ -29,6 +30,7 @@ def trusting(given):
         _trust.given = before
 
 
+@in_our_words
 def recurrence(cell, x, state, weights, masks=None, *, lengths=None, reverse=False, form=None, clip_step=None,
                checkpoint_every=None):
     """A cell over a sequence: x (T, B, D), state (B, H) and weights Tensors -> y (T, B, H), final state.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from minirnn.cells import Masks
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, in_our_words, must_be
 from minirnn.nn.layers import check_rate, draw_mask
 
 # what is dropped: (the name in the sources, which is also its field of Masks)
@@ -31,6 +31,7 @@ class RecurrentDropout:
     sampling: str = "per_step"
     scaling: str = "test"
 
+    @in_our_words
     def __post_init__(self):
         if isinstance(self.rate, dict):
             if self.scheme is not None:

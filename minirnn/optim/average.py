@@ -6,15 +6,15 @@ import numpy as np
 
 from minirnn.array import check_device, to_cpu, to_device
 from minirnn.errors import InputError, check_shape, must_be
+from minirnn.optim.arguments import share, tensors_of
 
 
 class WeightAverage:
     """average = decay * average + (1 - decay) * parameter after each update; starts at the parameters' values."""
 
     def __init__(self, parameters, decay=0.999):
-        if not 0 <= decay < 1:
-            raise InputError(must_be("WeightAverage", "decay", "in [0, 1)", decay))
-        self.parameters, self.decay = list(parameters), decay
+        self.decay = share("WeightAverage", "decay", decay)
+        self.parameters = tensors_of("WeightAverage", parameters)
         self.values = [p.value.copy() for p in self.parameters]
 
     def update(self):

@@ -1,14 +1,16 @@
 """Learning-rate schedules: each changes ``optimizer.lr`` and can be saved and resumed."""
 
-from minirnn.errors import InputError, must_be
+import math
+
+from minirnn.optim.arguments import check_optimizer, real
 
 
 class PlateauDecay:
     """After each epoch: when the validation value is not below the best so far, lr /= divisor (thesis sec. 3.4.2)."""
 
     def __init__(self, optimizer, divisor=1.5):
-        if not divisor > 1:
-            raise InputError(must_be("PlateauDecay", "divisor", "above 1", divisor))
+        check_optimizer("PlateauDecay", optimizer)
+        real("PlateauDecay", "divisor", divisor, "above 1", lambda v: 1 < v < math.inf)
         self.optimizer, self.divisor, self.best = optimizer, divisor, float("inf")
 
     def epoch(self, value):
@@ -29,8 +31,9 @@ class EpochDecay:
     """After each epoch from epoch ``start`` (counted from 1) on: lr *= factor (thesis sec. 3.4.3: 0.97 from 10)."""
 
     def __init__(self, optimizer, factor=0.97, start=10):
-        if not 0 < factor <= 1:
-            raise InputError(must_be("EpochDecay", "factor", "in (0, 1]", factor))
+        check_optimizer("EpochDecay", optimizer)
+        real("EpochDecay", "factor", factor, "in (0, 1]", lambda v: 0 < v <= 1)
+        real("EpochDecay", "start", start, "a number", lambda v: True)
         self.optimizer, self.factor, self.start, self.epochs = optimizer, factor, start, 0
 
     def epoch(self, value=None):
@@ -50,8 +53,8 @@ class StepDecay:
     """After each update: lr *= factor."""
 
     def __init__(self, optimizer, factor):
-        if not 0 < factor <= 1:
-            raise InputError(must_be("StepDecay", "factor", "in (0, 1]", factor))
+        check_optimizer("StepDecay", optimizer)
+        real("StepDecay", "factor", factor, "in (0, 1]", lambda v: 0 < v <= 1)
         self.optimizer, self.factor = optimizer, factor
 
     def step(self):

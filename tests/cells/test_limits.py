@@ -145,3 +145,15 @@ def test_relu_is_zero_and_flat_at_its_kink():
     assert not h.any()
     dx, (dh_prev,), dweights = cell.step_backward((np.ones((B, H)),), saved, weights)
     assert not dweights.weight_ih.any() and not dweights.weight_hh.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_clipping_rows_that_are_huge_infinite_or_under_no_limit(dtype):
+    from minirnn.bptt import clip_rows
+
+    huge = np.finfo(dtype).max / 8
+    rows = np.array([[3, -4], [3 * huge, -4 * huge], [np.inf, 1], [0, 0]], dtype)
+    (got,) = clip_rows((rows,), 1.0)
+    np.testing.assert_allclose(got, [[0.6, -0.8], [0.6, -0.8], [np.inf, 1], [0, 0]], rtol=1e-6)
+    (same,) = clip_rows((rows,), float("inf"))
+    np.testing.assert_array_equal(same, rows)

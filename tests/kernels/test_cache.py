@@ -151,3 +151,100 @@ def test_fingerprint_covers_every_source_and_the_versions(monkeypatch):
     assert jit.cache_directory() is None or jit.cache_directory().name == f"kernels-{before}"
     monkeypatch.setattr(jit.numba, "__version__", "0.0")
     assert jit._fingerprint() != before
+
+
+@pytest.fixture
+def kept_file(install, tmp_path):
+    """A copy of a filled cache, the environment that uses it, and one file of machine code in it."""
+    base, out, _ = install
+    shutil.copytree(base / "cache", tmp_path / "cache")
+    tmp_path.chmod(0o700)
+    files = machine_code(tmp_path / "cache")
+    return {"PYTHONPATH": base / "site", "MINIRNN_CACHE": tmp_path / "cache"}, out, next(
+        f for f in files if f.name.startswith("rnn."))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spoil", [
+    lambda data: b"", lambda data: data[:-1], lambda data: data[: len(data) // 2],
+    lambda data: data[:1000] + bytes([data[1000] ^ 1]) + data[1001:], lambda data: data[32:],
+])
+def test_damaged_machine_code_is_compiled_again_with_a_word(kept_file, spoil):
+    where, out, path = kept_file
+    whole = path.read_bytes()
+    path.write_bytes(spoil(whole))
+    got, err = run(**where)
+    assert got == out and f"{path} is damaged; compiling it again" in err
+    assert run(**where) == (out, "")  # whole again
+
+
+@pytest.mark.slow
+def test_machine_code_that_others_could_have_written_does_not_run(kept_file):
+    """The kept files are pickles: one that is read runs what is in it."""
+    import hashlib
+    import pickle
+
+    where, out, path = kept_file
+
+    class Trap:
+        def __reduce__(self):
+            return print, ("the trap ran",)
+
+    data, name = pickle.dumps(Trap()), f"{path.parent.name}/{path.name}"
+    whole, trap = path.read_bytes(), hashlib.sha256(name.encode() + b"\0" + data).digest() + data
+    path.write_bytes(trap)
+    assert "the trap ran" in subprocess.run(
+        [sys.executable, "-c", RUN, "float64"], capture_output=True, text=True, env=environment(**where)).stdout
+    for folder, mode in ((path.parent, 0o777), (path.parent, 0o720), (path.parent.parent, 0o777)):
+        before = folder.stat().st_mode
+        folder.chmod(mode)
+        got, err = run(**where)
+        assert got == out and f"{folder} can be written by others" in err and err.count("not kept") == 1
+        folder.chmod(before)
+    path.chmod(0o666)
+    got, err = run(**where)
+    assert got == out and f"{path} can be written by others" in err
+    assert path.stat().st_mode & 0o022 == 0  # written anew
+    path.unlink()
+    elsewhere = path.parent.parent.parent / "elsewhere"
+    elsewhere.write_bytes(whole)
+    path.symlink_to(elsewhere)
+    got, err = run(**where)
+    assert got == out and f"{path} cannot be read" in err and not path.is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs users")
+def test_a_folder_of_another_user_is_not_used(tmp_path, monkeypatch):
+    from minirnn.kernels import kept
+
+    assert kept.private_folder(tmp_path / "new" / "kernels") is None
+    assert all(f.stat().st_mode & 0o777 == 0o700 for f in (tmp_path / "new", tmp_path / "new" / "kernels"))
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert "belongs to user" in kept.private_folder(tmp_path / "new" / "kernels")
+    (tmp_path / "link").symlink_to(tmp_path / "new")
+    assert kept.private_folder(tmp_path / "link") == f"{tmp_path / 'link'} is no folder" or "belongs" in (
+        kept.private_folder(tmp_path / "link"))
+
+
+def test_folders_are_private_whatever_the_umask(tmp_path):
+    from minirnn.kernels import kept
+
+    before = os.umask(0)
+    try:
+        assert kept.private_folder(tmp_path / "a" / "b" / "c") is None
+    finally:
+        os.umask(before)
+    assert [f.stat().st_mode & 0o777 for f in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
+
+
+def test_a_lock_that_is_a_link_empties_nothing(tmp_path):
+    from minirnn.kernels import kept
+
+    (tmp_path / "precious").write_bytes(b"kept")
+    (tmp_path / "k.lock").symlink_to(tmp_path / "precious")
+    with kept.one_process_at_a_time(tmp_path / "k.lock"):
+        pass
+    (tmp_path / "own.lock").write_bytes(b"kept")
+    with kept.one_process_at_a_time(tmp_path / "own.lock"):
+        pass
+    assert (tmp_path / "precious").read_bytes() == (tmp_path / "own.lock").read_bytes() == b"kept"

@@ -208,9 +208,19 @@ def test_nonsense_is_refused_by_name():
     ):
         with pytest.raises(kind, match=message):
             call()
-    with pytest.raises(InputError, match="nonlinearity must be tanh or relu or identity, got 'sine'"):
+    with pytest.raises(InputError, match="nonlinearity must be 'tanh' or 'relu' or 'identity', got 'sine'"):
         kernels.rnn_forward(x, h0, *[w[:H] for w in weights], nonlinearity="sine")
     with pytest.raises(InputError, match="activation must be 'tanh' or 'relu', got 'sine'"):
         kernels.lstm_forward(x, h0, c0, *weights, activation="sine")
-    with pytest.raises(InputError, match="convention must be 'slides' with reset_after, got 'thesis'"):
+    with pytest.raises(InputError, match="convention with reset_after must be 'slides', got 'thesis'"):
         kernels.gru_forward(x, h0, *[w[: 3 * H] for w in weights], reset_after=True, convention="thesis")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("large", [1e4, -1e6, 1e8])
+def test_a_gru_keeps_its_candidate_beside_a_large_old_state(dtype, large):
+    """z = 1: the thesis's new state is the candidate, tanh(1), however large the old state is."""
+    x, h0 = np.ones((1, 1, 1), dtype), np.full((1, 1), large, dtype)
+    weight_ih, weight_hh = np.array([[0], [200], [1]], dtype), np.zeros((3, 1), dtype)
+    h, _ = kernels.gru_forward(x, h0, weight_ih, weight_hh, None, None, convention="thesis")
+    np.testing.assert_allclose(h[1, 0, 0], np.tanh(1), rtol=1e-6)

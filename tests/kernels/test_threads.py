@@ -257,3 +257,96 @@ def test_a_training_loop_allocates_nothing_new():
         del h, c, saved, gradients
     assert blocks[0] == blocks[1] == blocks[2] == blocks[3] != set()
     memory.release()
+
+
+def test_interrupted_calls_leave_no_threads(monkeypatch):
+    import threading
+    import time
+
+    from minirnn.kernels import threads
+
+    monkeypatch.setenv("MINIRNN_NUM_THREADS", "3")
+    before = threading.active_count()
+
+    def stops(tid, nth):
+        if tid == 0:
+            raise KeyboardInterrupt
+
+    for _ in range(50):
+        team = threads.Team(3)
+        with pytest.raises(KeyboardInterrupt):
+            team.run(3, [(stops, ())])
+        team.dismiss()
+    until = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
+def test_a_system_without_more_threads_is_only_slower(monkeypatch):
+    import threading
+
+    from minirnn.kernels import threads
+
+    monkeypatch.setenv("MINIRNN_NUM_THREADS", "4")
+    expected = layer_gradients()
+    real, started = threading.Thread.start, []
+
+    def start(self):
+        if len(started) == allowed:
+            raise RuntimeError("can't start new thread")
+        started.append(self)
+        real(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    for allowed in (0, 1):
+        monkeypatch.setattr(threads, "_team", None)
+        started.clear()
+        assert same(layer_gradients(), expected)
+        assert threads._team.size == allowed + 1
+    threads._team.dismiss()
+    monkeypatch.setattr(threads, "_team", None)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_while_another_thread_is_in_the_pool_of_memory():
+    import threading
+
+    from minirnn.kernels import memory
+
+    stop = threading.Event()
+
+    def busy():
+        while not stop.is_set():
+            memory.empty((100, 1000), np.float64)
+
+    workers = [threading.Thread(target=busy) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    try:
+        for _ in range(20):
+            pid = os.fork()
+            if pid == 0:
+                memory.empty((100, 1000), np.float64)
+                os._exit(7)
+            until = 30 * 20
+            while os.waitpid(pid, os.WNOHANG) == (0, 0) and until:
+                stop.wait(0.05)
+                until -= 1
+            assert until, "the child never came back"
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
+
+
+def test_a_number_of_threads_in_other_digits_is_refused(monkeypatch):
+    from minirnn.kernels import threads
+
+    from minirnn.errors import InputError
+
+    for text in ("²", "x", "0", "-1", "1.5"):
+        monkeypatch.setenv("MINIRNN_NUM_THREADS", text)
+        with pytest.raises(InputError, match="MINIRNN_NUM_THREADS must be a whole number"):
+            threads.thread_count()

@@ -40,7 +40,7 @@ def trained(make, shape, dtype, steps=3):
 @pytest.mark.parametrize("rule", MAKERS)
 def test_an_update_in_one_pass_is_the_optimisers(rule, shape, dtype, monkeypatch):
     want, twin = trained(MAKERS[rule], shape, dtype)
-    monkeypatch.setattr(optim.optimizers, "wanted", lambda *a: True)
+    monkeypatch.setattr(compiled, "wanted", lambda *a: True)
     calls, real = [], kernels.updated
     monkeypatch.setattr(kernels, "updated", lambda name, *a: calls.append(name) or real(name, *a))
     got, optimizer = trained(MAKERS[rule], shape, dtype)
@@ -64,7 +64,7 @@ def test_large_parameters_take_the_kernels_and_small_ones_do_not(monkeypatch):
 
 
 def test_an_optimiser_without_a_compiled_form_stays_on_numpy(monkeypatch):
-    monkeypatch.setattr(optim.optimizers, "wanted", lambda *a: True)
+    monkeypatch.setattr(compiled, "wanted", lambda *a: True)
     monkeypatch.setattr(kernels, "updated", lambda *a: pytest.fail("no such form"))
     for make in (optim.Adadelta, lambda p: optim.RMSProp(p, centred=True), lambda p: optim.RMSProp(p, momentum=0.9)):
         trained(make, (7,), np.float64)
@@ -154,7 +154,7 @@ def test_clipping_scales_large_gradients_as_small_ones(dtype):
 def test_a_model_trains_alike_with_and_without_compiled_passes(monkeypatch):
     values = []
     for forced in (True, False):
-        monkeypatch.setattr(optim.optimizers, "wanted", lambda *a, forced=forced: forced)
+        monkeypatch.setattr(compiled, "wanted", lambda *a, forced=forced: forced)
         layer = nn.Linear(5, 3, rng=0, dtype=np.float64)
         optimizer = optim.Adam(layer.parameters(), 0.05)
         x = np.random.default_rng(1).standard_normal((8, 5))

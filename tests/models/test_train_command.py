@@ -85,8 +85,7 @@ def test_bad_input_is_status_2_with_one_line(arguments, message, tmp_path, capsy
 
 @pytest.mark.parametrize("arguments, message", [
     (["train", "word-lm", "--frob"], "option must be one that it has, got '--frob'"),
-    (["train", "word-lm", "--cell", "lst"],
-     "cell must be one of rnn, lstm, lstm-peephole, gru, got 'lst'; did you mean lstm"),
+    (["train", "word-lm", "--cell", "lst"], "one of rnn, lstm, lstm-peephole, gru, got 'lst'; did you mean lstm"),
     (["train", "word-lm", "--hiden", "8"], "got '--hiden'; did you mean --hidden?"),
     (["train", "tagger", "--window", "8"], "did you mean --window-words?; it is an option of word-lm, char-lm"),
     (["train", "sentiment", "--level", "char"], "got '--level'; it is an option of word-lm, char-lm"),

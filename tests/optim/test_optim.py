@@ -183,7 +183,7 @@ def test_weight_average_by_hand_and_applied_only_inside():
         (lambda p: optim.SGD([], 0.1), "at least one parameter"),
         (lambda p: optim.SGD(p, 0), "lr must be a positive number, got 0"),
         (lambda p: optim.SGD(p, 0.1, 1.0), r"momentum must be in \[0, 1\)"),
-        (lambda p: optim.Adam(p, betas=(0.9, 1.0)), "betas must be two numbers"),
+        (lambda p: optim.Adam(p, betas=(0.9, 1.0)), r"betas\[1\] must be in \[0, 1\)"),
         (lambda p: optim.RMSProp(p, rho=1.0), "rho must be"),
         (lambda p: optim.Adadelta(p, rho=-1), "rho must be"),
         (lambda p: optim.clip_grad_norm(p, 0), "max_norm must be a positive number"),
