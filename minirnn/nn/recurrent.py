@@ -12,15 +12,11 @@ from minirnn.autograd.tape import lift
 from minirnn.border import check_positive
 from minirnn.cells import Masks
 from minirnn.errors import InputError, check_shape, must_be, near
-from minirnn.nn.layers import check_rate, check_rng, check_size, draw_mask
+from minirnn.nn.layers import check_rate, check_size, draw_mask
 from minirnn.nn.module import Module, parameter
 from minirnn.nn.recurrence import one_step, recurrence
 from minirnn.nn.recurrent_dropout import as_recurrent_dropout, for_cell, zoneout_masks, zoneout_rates
-
-
-def _named(where, rng):
-    """rng as a function (purpose, layer) -> numpy Generator; a Generator serves every purpose in order of calls."""
-    return rng if rng is None or callable(rng) else lambda *name: check_rng(where, rng)
+from minirnn.nn.streams import streams as as_streams
 
 
 @dataclass(frozen=True)
@@ -64,14 +60,15 @@ class LayerOptions:
 class Recurrent(Module):
     """What RNN, LSTM and GRU layers share: stacking, directions, dropout between layers, states, lengths.
 
-    Called as layer(x, state=None, lengths=None, rng=None) -> y, final state, as in PyTorch: x (T, B, D), or (B, T, D)
-    with batch_first, or (T, D) without a batch; y (T, B, dirs * H); each state (layers * dirs, B, H), zeros if None.
+    Called as layer(x, state=None, lengths=None, *, streams=None) -> y, final state, as in PyTorch: x (T, B, D), or
+    (B, T, D) with batch_first, or (T, D) without a batch; y (T, B, dirs * H); each state (layers * dirs, B, H), zeros
+    if None.
     checkpoint_every=k keeps only every k-th state for the backward pass and computes the rest again (``minirnn.bptt``).
     lengths (B,) ends each row at its own step: y is zero after it and the final state is the row's own.
     recurrent_dropout: see nn.RecurrentDropout. zoneout (LSTM, GRU): the probability that a unit keeps its old value in
     a step, in evaluation the share of it that stays (slides); for an LSTM also a pair, of the memory and the hidden
     state. Where both are given, dropout makes the new state and zoneout chooses between it and the old one.
-    rng: a numpy Generator, or a function (purpose, layer) -> Generator, needed where a mask is drawn in training.
+    rng draws the initial weights. streams, as ``nn.streams`` takes them, are needed where a mask is drawn in training.
     Raises InputError or DtypeError for anything that does not fit.
     """
 
@@ -104,9 +101,9 @@ class Recurrent(Module):
         suffix = self._suffixes(layer)[int(reverse)]
         return self.cell.Weights(*(getattr(self, name + suffix, None) for name in self.cell.Weights._fields))
 
-    def forward(self, x, state=None, lengths=None, rng=None):
+    def forward(self, x, state=None, lengths=None, *, streams=None):
         where = type(self).__name__
-        x, rng = lift(x), _named(where, rng)
+        x, streams = lift(x), as_streams(streams)
         batched = x.ndim == 3
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             form = "(B, T, D)" if self.batch_first else "(T, B, D)"
@@ -119,7 +116,7 @@ class Recurrent(Module):
             outputs = []
             for reverse in range(self.directions):
                 place = layer * self.directions + reverse
-                masks = self._masks(x, place, rng)
+                masks = self._masks(x, place, streams)
                 y, final = recurrence(
                     self.cell, x, state[place], self.weights(layer, reverse), masks, lengths=lengths,
                     reverse=bool(reverse), form=self.kernels, clip_step=self.clip_step,
@@ -129,7 +126,7 @@ class Recurrent(Module):
                 finals.append(final)
             x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
             if layer + 1 < self.num_layers:
-                x = self._between(x, layer, rng)
+                x = self._between(x, layer, streams)
         final = tuple(map(ops.stack, zip(*finals)))
         if not batched:
             x, final = ops.squeeze(x, 1), tuple(ops.squeeze(s, 1) for s in final)
@@ -155,13 +152,13 @@ class Recurrent(Module):
             parts.append([s[k] for k in range(places)])
         return list(zip(*parts))
 
-    def _masks(self, x, place, rng):
+    def _masks(self, x, place, streams):
         """The masks of one layer and direction, numbered ``place``; dropout and zoneout have streams of their own."""
         if self.recurrent_dropout is None and not any(self.zoneout.values()):
             return Masks()
 
         def generator(purpose, rates):
-            return self._need(rng)(purpose, place) if self.training and any(rates.values()) else None
+            return self._need(streams)(purpose, place) if self.training and any(rates.values()) else None
 
         masks, options = Masks(), (*x.shape[:2], self.hidden_size, x.value, self.training)
         if self.recurrent_dropout is not None:
@@ -169,17 +166,18 @@ class Recurrent(Module):
             masks = for_cell(self.cell, masks)
         return masks._replace(**zoneout_masks(self.zoneout, generator("zoneout", self.zoneout), *options))
 
-    def _between(self, x, layer, rng):
+    def _between(self, x, layer, streams):
         if not self.training or self.dropout == 0:
             return x
         keep = 1 - self.dropout
-        return ops.dropout(x, Tensor(draw_mask(self._need(rng)("between", layer), x.shape, keep, x.value, 1 / keep)))
+        generator = self._need(streams)("between", layer)
+        return ops.dropout(x, Tensor(draw_mask(generator, x.shape, keep, x.value, 1 / keep)))
 
-    def _need(self, rng):
-        if rng is None:
-            what = "a numpy Generator (or a function that returns one) where dropout trains"
-            raise InputError(must_be(type(self).__name__, "rng", what, None, "pass rng=, or call eval()"))
-        return rng
+    def _need(self, streams):
+        if streams is None:
+            what = "a seed, a Generator or Streams where dropout trains"
+            raise InputError(must_be(type(self).__name__, "streams", what, None, "pass streams=, or call eval()"))
+        return streams
 
 
 class RNN(Recurrent):

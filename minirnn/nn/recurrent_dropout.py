@@ -97,11 +97,11 @@ def as_recurrent_dropout(value):
     raise InputError(must_be(WHERE, "value", f"{what} to rates", repr(value)))
 
 
-def of_piece(rng, number, sampling):
-    """The streams of piece ``number`` of a sequence that layers run in pieces, for ``rng`` (purpose, *numbers) ->
-    Generator: other draws for every piece, the same ones for recurrent dropout with ``sampling`` "per_sequence"."""
+def of_piece(streams, number, sampling):
+    """The streams of piece ``number`` of a sequence that layers run in pieces, for ``streams`` (purpose, *numbers)
+    -> Generator: other draws for every piece, the same ones for recurrent dropout with ``sampling`` "per_sequence"."""
     kept = ("recurrent",) if sampling == "per_sequence" else ()
-    return lambda purpose, *numbers: rng(purpose, *numbers) if purpose in kept else rng(purpose, *numbers, number)
+    return lambda purpose, *numbers: streams(purpose, *numbers, *(() if purpose in kept else (number,)))
 
 
 def zoneout_rates(where, cell, value):
