@@ -180,7 +180,7 @@ def stream(seed, purpose, *numbers):
 
 
 class Streams:
-    """The named random streams of one step of a run, which layers take as ``rng``: ``Streams(3, 7)("recurrent", 0)`` is
+    """The named random streams of one step of a run, for ``streams=`` of layers: ``Streams(3, 7)("recurrent", 0)`` is
     ``stream(3, "recurrent", 7, 0)``."""
 
     def __init__(self, seed, step=0):

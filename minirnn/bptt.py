@@ -189,7 +189,7 @@ def clip_rows(e, limit):
     with np.errstate(over="ignore"):
         norm = xp.sqrt(sum((d * d).sum(axis=-1, keepdims=True) for d in e))  # (B, 1)
     if not xp.isfinite(norm).all():  # squares too large for the type, of a row that may be finite
-        top = xp.maximum(sum(abs(d).max(axis=-1, keepdims=True) for d in e), xp.finfo(norm.dtype).tiny)
+        top = xp.maximum(sum(abs(d).max(axis=-1, keepdims=True) for d in e), np.finfo(norm.dtype).tiny)
         with np.errstate(invalid="ignore"):
             scaled = top * xp.sqrt(sum(((d / top) ** 2).sum(axis=-1, keepdims=True) for d in e))
         norm = xp.where(xp.isfinite(norm), norm, xp.where(xp.isfinite(scaled), scaled, limit))

@@ -1,10 +1,14 @@
 """The command line: one line a command, each loaded only when it is called."""
 
+import contextlib
 import importlib
+import os
 import sys
 
-from minirnn.errors import DtypeError, InputError
+from minirnn.errors import DtypeError, InputError, say
 from minirnn.threads import use_threads
+
+BROKEN_PIPE = 128 + 13  # as a shell reports SIGPIPE
 
 # name -> (module whose main(argv) runs it, one line for --help)
 COMMANDS = {
@@ -32,8 +36,29 @@ def usage():
 
 
 def main(argv=None):
-    """Run one command and return its exit status: 0 what was asked holds, 1 it does not, 2 bad input."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    """Run one command and return its exit status: 0 what was asked holds, 1 it does not, 2 bad input; 130 after
+    control-C, 141 where the reader of a pipe went away before the command had its result."""
+    argv, status = list(sys.argv[1:] if argv is None else argv), None
+    _make_writable()
+    try:
+        status = _run(argv)
+        _flush()
+        return status
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        _drop_output()
+        return status or BROKEN_PIPE
+    except KeyboardInterrupt:
+        say("minirnn: interrupted")
+        return 130
+    except (InputError, DtypeError, OSError) as error:
+        say(f"minirnn: {error}")
+        return 2
+    except MemoryError as error:
+        say(f"minirnn: not enough memory ({error or 'something asked for is too large'})")
+        return 2
+
+
+def _run(argv):
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())
         return 0 if argv else 2
@@ -43,21 +68,37 @@ def main(argv=None):
         print(minirnn.__version__)
         return 0
     if argv[0] not in COMMANDS:
-        print(f"minirnn: unknown command {argv[0]!r}; commands are {', '.join(COMMANDS)}", file=sys.stderr)
+        say(f"minirnn: unknown command {argv[0]!r}; commands are {', '.join(COMMANDS)}")
         return 2
+    command = importlib.import_module(COMMANDS[argv[0]][0])
+    use_threads()
+    return command.main(argv[1:])
+
+
+def _make_writable():
+    """Let output take every character: an ASCII terminal, or one of Windows, shows "\\u2192" for an arrow it lacks."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us
+            setattr(sys, name, open(os.devnull, "w"))
+        elif hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _flush():
+    """A pipe that broke or a disk that is full may show only now."""
     try:
-        command = importlib.import_module(COMMANDS[argv[0]][0])
-        use_threads()
-        return command.main(argv[1:])
-    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        sys.stderr.close()
-        return 0
-    except KeyboardInterrupt:
-        print("minirnn: interrupted", file=sys.stderr)
-        return 130
-    except (InputError, DtypeError, OSError) as error:
-        print(f"minirnn: {error}", file=sys.stderr)
-        return 2
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+        raise
+
+
+def _drop_output():
+    """Send what is left to nowhere, or Python tries again as it ends, complains and chooses the exit status."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,13 @@ class Options:
     save: Annotated[Path | None, arg(metavar="FILE", help="write the JSON here as well, after every workload")] = None
 
 
+def _pattern(text):
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise InputError(must_be("bench", "--workloads", "a regular expression", repr(text), str(error))) from None
+
+
 def main(argv):
     """Run ``minirnn bench``; returns the exit status: 0 measured, 1 the gradients disagree, 2 bad input."""
     options = tyro.cli(Options, args=argv, prog="minirnn bench", description=HELP, config=(FlagCreatePairsOff,))
@@ -81,8 +88,9 @@ def main(argv):
     if options.clock == "process" and options.threads > 1:
         cause = "threads that wait for each other use processor time too"
         raise InputError(must_be("bench", "--clock process", "with --threads 1", f"--threads {options.threads}", cause))
-    chosen = [w for name, w in known.items() if re.search(options.workloads, name)]
-    start_up = re.search(options.workloads, "start-up") is not None
+    pattern = _pattern(options.workloads)
+    chosen = [w for name, w in known.items() if pattern.search(name)]
+    start_up = pattern.search("start-up") is not None
     if not chosen and not start_up:
         raise InputError(must_be("bench", "--workloads", "a pattern that matches a name", repr(options.workloads),
                                  "see minirnn bench --list"))

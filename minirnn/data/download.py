@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import http.client
-import shutil
 import tarfile
 import time
 import urllib.error
@@ -18,7 +17,10 @@ from minirnn.files import Lock, make_folder, naming, sync_folder
 
 STALL = 20.0  # seconds without a byte
 ATTEMPTS = 3  # on one mirror, each going on where the last one stopped
+SLOWEST = 10_000  # bytes in a second; a server that gives fewer, however steadily, has ten minutes
 BLOCK = 1 << 16
+SPARE = 1 << 20  # bytes by which a file may be longer than expected and still be read, to say what it is
+LARGEST_ARCHIVE = 1 << 29
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,13 @@ class _Refused(Exception):
     """This mirror cannot give the file: go to the next one."""
 
 
-def download(file, cache, report=None, licence="", stall=STALL, attempts=ATTEMPTS):
+def download(file, cache, report=None, licence="", stall=STALL, attempts=ATTEMPTS, longest=None):
     """Fetch ``file`` into ``cache`` -> its path there; what lies at that path is always whole and verified.
 
-    Mirrors are tried in turn; a stall of ``stall`` seconds or a broken connection resumes with a Range request, at most
-    ``attempts`` times. A second process waits for the first and uses its file. DownloadFailed when no mirror works
-    (a partial download stays for the next attempt), OSError with the path when the cache cannot be written.
+    Mirrors are tried in turn, each for at most ``longest`` seconds and the bytes that the file can have; a stall of
+    ``stall`` seconds or a broken connection resumes with a Range request, at most ``attempts`` times. A second process
+    waits for the first and uses its file. DownloadFailed when no mirror works (a partial download stays for the next
+    attempt), OSError with the path when the cache cannot be written.
     """
     report = report or Report()
     final = cache / file.path
@@ -51,13 +54,13 @@ def download(file, cache, report=None, licence="", stall=STALL, attempts=ATTEMPT
     waiting = lambda holder: report.line(f"waiting for the download of process {holder}")
     with Lock(cache / ".lock", f"cache {cache}", wait=True, on_wait=waiting):
         for path in (final, final.with_name(final.name + ".gz")):
-            if path.is_file() and content_hash(path) == file.sha256:
+            if path.is_file() and content_hash(path, most=file.size + SPARE) == file.sha256:
                 return path  # another process was first
         if licence:
             report.line(f"{file.path}: {licence}")
         for mirror in file.mirrors:
             try:
-                return _from_mirror(mirror, file, final, cache, report, stall, attempts)
+                return _from_mirror(mirror, file, final, cache, report, stall, attempts, longest)
             except _Refused as reason:
                 reasons.append(f"{mirror.url}: {reason}")
                 report.line(f"{mirror.url}: {reason}")
@@ -69,25 +72,26 @@ def download(file, cache, report=None, licence="", stall=STALL, attempts=ATTEMPT
     )
 
 
-def _from_mirror(mirror, file, final, cache, report, stall, attempts):
+def _from_mirror(mirror, file, final, cache, report, stall, attempts, longest):
     """Download from one mirror, check the content, rename into place -> path."""
     packed = mirror.url.endswith(".gz") and not mirror.member
     final = final.with_name(final.name + ".gz") if packed else final
     tag = hashlib.sha256(mirror.url.encode()).hexdigest()[:8]  # two mirrors never share a partial file
     partial = cache / f"{mirror.url.rsplit('/', 1)[-1]}.{tag}.part"
     resumed = partial.exists()
+    most = LARGEST_ARCHIVE if mirror.member else file.size + SPARE
+    until = time.monotonic() + (longest if longest is not None else max(600, most / SLOWEST))
     while True:
-        _receive(mirror.url, partial, report, stall, attempts)
-        content = _unpack(mirror, partial, final) if mirror.member else partial
-        digest = content_hash(content, packed)
+        _receive(mirror.url, partial, report, stall, attempts, most, until)
+        content = _unpack(mirror, partial, final, file.size + SPARE) if mirror.member else partial
+        digest = content_hash(content, packed, file.size + SPARE)
         if digest == file.sha256:
             break
         content.unlink()
         partial.unlink(missing_ok=True)
         if not resumed:
-            raise _Refused(
-                f"wrong content, sha256 {(digest or 'of a damaged file')[:12]}... instead of {file.sha256[:12]}..."
-            )
+            what = f"sha256 {digest[:12]}..." if digest else "damaged or far too long"
+            raise _Refused(f"wrong content, {what} instead of {file.sha256[:12]}...")
         resumed = False  # the old part may have been another version: once more from the start
         report.line(f"{mirror.url}: the resumed file is wrong, starting again")
     with naming(final):
@@ -96,7 +100,7 @@ def _from_mirror(mirror, file, final, cache, report, stall, attempts):
     return final
 
 
-def _receive(url, partial, report, stall, attempts):
+def _receive(url, partial, report, stall, attempts, most, until):
     """Append what is missing of ``url`` to ``partial``, going on after a break; _Refused when it stays incomplete."""
     reason = ""
     for attempt in range(attempts):
@@ -111,9 +115,13 @@ def _receive(url, partial, report, stall, attempts):
                 )
                 if response.status == 206 and not resumes:
                     raise _Refused("the server answers another range than the one asked for")
-                length = response.headers.get("Content-Length")
+                length = (response.headers.get("Content-Length") or "").strip()
+                if length and not (length.isascii() and length.isdigit()):
+                    raise _Refused(f"the server gives no number of bytes but {length[:40]!r}")
                 total = int(length) + (have if resumes else 0) if length else None
-                received = _copy(response, partial, "ab" if resumes else "wb", total, report)
+                if total is not None and total > most:
+                    raise _Refused(f"{total} bytes, the file can have {most} at most")
+                received = _copy(response, partial, "ab" if resumes else "wb", total, report, most, until)
         except urllib.error.HTTPError as error:
             if error.code == 416 and have:  # nothing after what we have: it is whole, or not ours
                 return
@@ -149,8 +157,9 @@ def _open(url, have, stall):
     return urllib.request.urlopen(request, timeout=stall)
 
 
-def _copy(response, partial, mode, total, report):
-    """Copy a response to the partial file, block by block -> size of the file now."""
+def _copy(response, partial, mode, total, report, most, until):
+    """Copy a response to the partial file, block by block -> size of the file now; _Refused when it has more bytes or
+    takes longer than it may."""
     with naming(partial):
         output = open(partial, mode)
     with output, report.progress(partial.name.rsplit(".", 2)[0], output.tell(), total) as step:
@@ -158,12 +167,17 @@ def _copy(response, partial, mode, total, report):
             with naming(partial):
                 output.write(block)
             step(len(block))
+            if output.tell() > most:
+                output.truncate(0)  # what was received is of no use
+                raise _Refused(f"it has more than the {most} bytes that the file can have")
+            if time.monotonic() > until:
+                raise _Refused(f"too slow: {output.tell()} bytes so far")
         with naming(partial):
             output.flush()
         return output.tell()
 
 
-def _unpack(mirror, archive, final):
+def _unpack(mirror, archive, final, most):
     """Copy one member of a tar archive beside ``final`` -> its path."""
     target = final.with_name(final.name + ".unpacked")
     try:
@@ -173,20 +187,26 @@ def _unpack(mirror, archive, final):
                 raise KeyError("it has other members")
             member = tar.extractfile(wanted[0])
             with naming(target), open(target, "wb") as output:
-                shutil.copyfileobj(member, output)
+                while block := member.read(BLOCK):
+                    output.write(block)
+                    if output.tell() > most:
+                        raise KeyError(f"it is longer than {most} bytes")
     except (tarfile.TarError, KeyError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         archive.unlink()
         raise _Refused(f"no {mirror.member} in the archive ({error})") from None
     return target
 
 
-def content_hash(path, packed=None):
-    """sha256 of the unpacked content of a file, None when it does not unpack."""
-    digest = hashlib.sha256()
+def content_hash(path, packed=None, most=None):
+    """sha256 of the unpacked content of a file, None when it does not unpack or is longer than ``most`` bytes."""
+    digest, length = hashlib.sha256(), 0
     try:
         with (gzip.open if (Path(path).suffix == ".gz" if packed is None else packed) else open)(path, "rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
+                length += len(block)
+                if most is not None and length > most:
+                    return None
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return None
     return digest.hexdigest()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from minirnn.data.download import Mirror, download
+from minirnn.data.download import SPARE, Mirror, download
 from minirnn.errors import InputError, must_be, near
 
 SOURCES = ("search", "local", "twin")
@@ -102,12 +102,14 @@ def locate(file, folder=None):
     return None, None
 
 
-def unpacked(path):
-    """The content of a file, plain or .gz; InputError for a damaged gzip file."""
-    data = path.read_bytes()
-    if path.suffix == ".gz":
+def unpacked(path, most=None):
+    """The content of a file, plain or .gz; InputError for a damaged gzip file or more than ``most`` bytes in it."""
+    if path.suffix != ".gz":
+        data = path.read_bytes()
+    else:
         try:
-            data = gzip.decompress(data)
+            with gzip.open(path, "rb") as file:
+                data = file.read() if most is None else file.read(most + 1)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(
                 must_be(
@@ -118,12 +120,15 @@ def unpacked(path):
                     "the copy was cut short; delete it and fetch it again",
                 )
             ) from None
+    if path.suffix == ".gz" and most is not None and len(data) > most:
+        cause = "it is another file; delete it"
+        raise InputError(must_be("data", str(path), f"at most {most} bytes unpacked", "more", cause))
     return data
 
 
 def read_verified(path, file):
     """The content of a file, unpacked and checked; InputError for a damaged gzip file or a wrong sha256."""
-    data = unpacked(path)
+    data = unpacked(path, file.size + SPARE)
     digest = hashlib.sha256(data).hexdigest()
     if digest != file.sha256:
         what = f"the content with sha256 {file.sha256[:12]}... ({file.size} bytes)"
@@ -163,7 +168,8 @@ def contents_of(entry, source, folder=None):
         return {file.path: read_verified(path, file) for file, (path, _) in zip(entry.files, located)}, origin
     except InputError:
         if entry.explains:  # a broken line says more than a wrong sha256
-            entry.build({file.path: unpacked(path) for file, (path, _) in zip(entry.files, located)}, origin)
+            read = {file.path: unpacked(path, file.size + SPARE) for file, (path, _) in zip(entry.files, located)}
+            entry.build(read, origin)
         raise
 
 

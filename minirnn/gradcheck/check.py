@@ -5,39 +5,47 @@ from dataclasses import replace
 
 import numpy as np
 
-from minirnn.array import device_of, to_cpu, to_device
+from minirnn.array import device_of, to_device
 from minirnn.errors import InputError, must_be
 from minirnn.gradcheck.findings import Entry, Finding, TensorFinding
-from minirnn.gradcheck.measurement import Measurement, differ
+from minirnn.gradcheck.measurement import Measurement, differ, numbers_of
 from minirnn.gradcheck.verdict import RTOL, SAFETY, Verdict, judge
 
 JITTER_ULPS = 4
 
 
-def check_vjp(f, vjp, args, *, name=None, rtol=None, in_words=None, **options):
+def check_vjp(f, vjp, args, *, name=None, rtol=None, in_words=None, constants=(), lenient=False, **options):
     """Check a pair of functions on arrays: f(*args) -> y or (y, ...), vjp(dy, *args) -> gradients of the args.
 
-    dy has y's structure: an array or a tuple. vjp returns one gradient for each arg, None where it claims none (an
-    integer argument has none). ``rtol`` is the relative error up to which a gradient counts as equal: 1e-8 in
-    float64, 1e-3 in float32. ``in_words(name, index)`` may describe an entry. Options (names, cotangents, rng, entries,
-    directions, complex_step) are those of ``Measurement``. -> Finding.
+    dy has y's structure: an array or a tuple. vjp returns one gradient for each arg, None for an integer
+    argument and for those named in ``constants``; None for another is WRONG. With ``lenient`` a gradient of another
+    float type than its argument is only noted. ``rtol`` is the relative error up to which a gradient counts as equal:
+    1e-8 in float64, 1e-3 in float32. ``in_words(name, index)`` may describe an entry. Options (names, cotangents, rng,
+    entries, directions, complex_step) are those of ``Measurement``. -> Finding.
     Raises InputError for gradients of the wrong number or shape, and for a function without float arguments.
     """
     name = name or getattr(f, "__name__", "function")
-    return compare(Measurement(f, args, **options), vjp, name=name, rtol=rtol, in_words=in_words)
+    rest = {"rtol": rtol, "in_words": in_words, "constants": constants, "lenient": lenient}
+    return compare(Measurement(f, args, **options), vjp, name=name, **rest)
 
 
-def compare(measurement, vjp, *, name, rtol=None, in_words=None):
+def compare(measurement, vjp, *, name, rtol=None, in_words=None, constants=(), lenient=False):
     """Hold a claimed vjp against a Measurement, which may be used again: -> Finding. As ``check_vjp`` otherwise."""
-    return _Comparison(measurement, vjp, name, rtol, in_words).run()
+    return _Comparison(measurement, vjp, name, rtol, in_words, constants, lenient).run()
 
 
 class _Comparison:
     """One claimed vjp against one measurement."""
 
-    def __init__(self, measurement, vjp, name, rtol, in_words):
+    def __init__(self, measurement, vjp, name, rtol, in_words, constants, lenient):
         self.point, self.vjp, self.name, self.in_words = measurement, vjp, name, in_words
-        self.rtol = RTOL[measurement.dtype.name] if rtol is None else float(rtol)
+        self.rtol = RTOL[measurement.weakest.name] if rtol is None else float(rtol)
+        self.lenient, self.types = lenient, {}
+        self.constants = (constants,) if isinstance(constants, str) else tuple(constants)
+        for constant in self.constants:
+            if constant not in measurement.names:
+                known = ", ".join(measurement.names)
+                raise InputError(must_be("gradcheck", "constants", f"names of arguments ({known})", repr(constant)))
 
     def run(self):
         start, point = time.perf_counter(), self.point
@@ -52,6 +60,17 @@ class _Comparison:
             if point.dtype == np.float32 and any(t.verdict is Verdict.WRONG and not t.note for t in tensors):
                 tensors = self.second_opinion(claimed, tensors)
         missing = [point.names[k] for k in point.floats if claimed[k] is None]
+        unclaimed = tuple(name for name in missing if name not in self.constants)
+        notes = []
+        if unclaimed:
+            every = len(unclaimed) == len(point.floats)
+            cause = "did backward forget its return?" if every else "return it, or declare the argument constant"
+            notes.append(f"no gradient was claimed for {', '.join(unclaimed)}: {cause}")
+        if len(missing) > len(unclaimed):
+            notes.append(f"declared constant, not checked: {', '.join(n for n in missing if n in self.constants)}")
+        if not np.isfinite(point.size):
+            notes.append("the function itself is not finite at this point, and has no slope there")
+        notes += [f"the gradient of {name} is {got}, the argument {own}" for name, (got, own) in self.types.items()]
         return Finding(
             name=self.name,
             dtype=point.dtype.name,
@@ -60,7 +79,8 @@ class _Comparison:
             rtol=self.rtol,
             evaluations=point.evaluations,
             seconds=time.perf_counter() - start,
-            notes=(f"no gradient was claimed for {', '.join(missing)}: not checked",) if missing else (),
+            notes=tuple(notes),
+            unclaimed=unclaimed,
             nondeterministic=changes,
         )
 
@@ -74,7 +94,16 @@ class _Comparison:
         if len(got) != len(args):
             expected, cause = f"{len(args)}, one for each argument", "use None for an argument without a gradient"
             raise InputError(must_be("gradcheck", f"the number of gradients of {self.name}", expected, len(got), cause))
-        return [None if g is None else to_cpu(g if hasattr(g, "dtype") else np.asarray(g)) for g in got]
+        return [None if g is None else self.gradient(k, g) for k, g in enumerate(got)]
+
+    def gradient(self, k, g):
+        """A claimed gradient as an array of its own: what the caller keeps and adds to later does not change it."""
+        name, own = self.point.names[k], self.point.args[k].dtype
+        g = np.array(numbers_of(g, f"the gradient of {name}", self.name))
+        if self.lenient and own.kind == g.dtype.kind == "f" and g.dtype != own:
+            self.types[name] = g.dtype, own
+            g = g.astype(own)
+        return g
 
     def check_shapes(self, claimed):
         for k in self.point.floats:

@@ -11,7 +11,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from minirnn.cells import CELLS
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, must_be, say
 from minirnn.gradcheck import report
 from minirnn.gradcheck.user_code import check_file, is_user_code
 from minirnn.gradcheck.verdict import Verdict
@@ -46,6 +46,9 @@ class Options:
     saved: Annotated[
         bool, arg(help="your code: forward returns (y, saved), backward takes (dy, saved) instead of (dy, *args)")
     ] = False
+    constant: Annotated[
+        tuple[str, ...], arg(metavar="NAME...", help="your code: arguments that need no gradient")
+    ] = ()
     dtype: Annotated[Literal["float64", "float32"], arg(help="your code: the float type to check in")] = "float64"
     seed: Annotated[int, arg(help="your code: seed of the random arguments and cotangents")] = 0
 
@@ -60,8 +63,9 @@ def main(argv):
         return _list(options)
     if options.target is not None and is_user_code(options.target):
         return _user_code(options)
-    if options.shapes or options.cell or options.saved:
-        raise InputError(must_be("gradcheck", "--shapes, --cell, --saved", "given with a file", repr(options.target)))
+    if options.shapes or options.cell or options.saved or options.constant:
+        which = "--shapes, --cell, --saved, --constant"
+        raise InputError(must_be("gradcheck", which, "given with a file", repr(options.target)))
     return _suite(options)
 
 
@@ -98,6 +102,7 @@ def _user_code(options):
         saved=options.saved,
         dtype=options.dtype,
         seed=options.seed,
+        constants=options.constant,
     )
     seconds = time.perf_counter() - start
     return _finish(
@@ -114,6 +119,10 @@ def _finish(options, rows, seconds, text):
     if options.report is not None:
         page = report.write_html(options.report, rows, report.summary(rows, seconds))
         print(f"report: {page}", file=sys.stderr if options.as_json else sys.stdout)
+    for row in rows:
+        for part in row.parts:
+            if part.finding is not None and any("not finite" in note for note in part.finding.notes):
+                say(f"minirnn: gradcheck: {row.name}: the function is not finite at the point, nothing can be measured")
     return 0 if all(row.verdict is Verdict.PASS for row in rows) else 1
 
 

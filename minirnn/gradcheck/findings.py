@@ -86,13 +86,14 @@ class Finding:
     seconds: float
     notes: tuple = ()
     nondeterministic: str = ""
+    unclaimed: tuple = ()  # names of arguments that have a gradient and got none
     diagnosis: tuple = field(default=())
 
     @property
     def verdict(self):
         if self.nondeterministic:
             return Verdict.NON_DETERMINISTIC
-        return severest(tensor.verdict for tensor in self.tensors)
+        return severest([*(tensor.verdict for tensor in self.tensors), *[Verdict.WRONG] * bool(self.unclaimed)])
 
     @property
     def ok(self):

@@ -1,5 +1,6 @@
 """The measured half of a check: the slopes of a function at one point, whatever anyone claims they are."""
 
+import contextlib
 import inspect
 import warnings
 from functools import cached_property
@@ -40,6 +41,10 @@ class Measurement:
         self.eps = float(np.finfo(self.dtype).eps)
         self.steps = sweep.ladder(self.dtype)
         first = self.outputs(self.args)
+        kinds = [y.dtype for y in tupled(first) if y.dtype.kind == "f"]
+        self.weakest = min([self.dtype, *kinds], key=lambda kind: kind.itemsize)  # a function may compute in less
+        if self.weakest == np.float32 != self.dtype:
+            self.eps, self.steps = float(np.finfo(np.float32).eps), sweep.ladder(np.float32)
         self.single = not isinstance(first, (tuple, list))
         ys = tupled(first)
         if cotangents is None:
@@ -54,7 +59,13 @@ class Measurement:
     def outputs(self, args):
         self.evaluations += 1
         with np.errstate(all="ignore"):
-            return self.f(*(a.copy() for a in args))
+            got = self.f(*(a.copy() for a in args))
+        if type(got) is np.ndarray:
+            return got
+        name = getattr(self.f, "__name__", "the function")
+        if isinstance(got, (tuple, list)):
+            return tuple(numbers_of(y, f"result {k}", name) for k, y in enumerate(got))
+        return numbers_of(got, "its result", name)
 
     def loss(self, args):
         """<cotangents, f(args)> in double precision whatever f computes in; complex where f returns complex."""
@@ -143,6 +154,19 @@ class Measurement:
                     slope = slope._replace(value=value, uncertainty=min(slope.uncertainty, rounding))
                 sharper[k].append(slope)
         return sharper
+
+
+def numbers_of(value, what, name):
+    """An array or number as a NumPy array on the CPU; InputError for anything else a function may return."""
+    value = to_cpu(value)
+    array = None
+    if value is not None and not isinstance(value, (str, bytes, dict, set)):
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):  # PyTorch's tensors may refuse
+            array = np.asarray(value)
+    if array is None or array.dtype.kind not in "fiubc":
+        cause = "did it forget its return?" if value is None else ""
+        raise InputError(must_be(name, what, "an array or a number", type(value).__name__, cause))
+    return array
 
 
 def shape_of(y):

@@ -167,7 +167,7 @@ LAYERS = {
     "Sequential": partial(
         check_tape, lambda: nn.Sequential(nn.Linear(5, 4, **WIDE), nn.Linear(4, 2, **WIDE)), [_random(3, 5)]
     ),
-    "Dropout": partial(check_tape, lambda: nn.Dropout(0.5), [_random(3, 5)], rng=lambda: np.random.default_rng(1)),
+    "Dropout": partial(check_tape, lambda: nn.Dropout(0.5), [_random(3, 5)], streams=lambda: np.random.default_rng(1)),
     "RNNCell": partial(check_tape, lambda: nn.RNNCell(5, 2, **WIDE), [_random(3, 5)]),
     "LSTMCell": partial(check_tape, lambda: nn.LSTMCell(5, 2, **WIDE), [_random(3, 5)]),
     "GRUCell": partial(check_tape, lambda: nn.GRUCell(5, 2, **WIDE), [_random(3, 5)]),
@@ -177,17 +177,17 @@ LAYERS = {
                             lengths=lambda: LENGTHS),
     "GRU": partial(check_tape, lambda: nn.GRU(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
     "LSTM with zoneout": partial(
-        check_tape, lambda: nn.LSTM(5, 2, zoneout=(0.5, 0.25), **WIDE), [_random(2, 3, 5)], rng=_same_draws
+        check_tape, lambda: nn.LSTM(5, 2, zoneout=(0.5, 0.25), **WIDE), [_random(2, 3, 5)], streams=_same_draws
     ),
     "GRU with zoneout": partial(
-        check_tape, lambda: nn.GRU(5, 2, zoneout=0.5, **WIDE), [_random(4, 3, 5)], order=1, rng=_same_draws
+        check_tape, lambda: nn.GRU(5, 2, zoneout=0.5, **WIDE), [_random(4, 3, 5)], order=1, streams=_same_draws
     ),
     "LSTM two layers, bidirectional, dropout": partial(
         check_tape,
         lambda: nn.LSTM(5, 2, 2, dropout=0.5, bidirectional=True, recurrent_dropout=("ours", 0.25), **WIDE),
         [_random(4, 3, 5)],
         order=1,
-        rng=_same_draws,
+        streams=_same_draws,
     ),
 }
 LOSSES = {

@@ -16,6 +16,7 @@ from minirnn.inspect.inspection import as_json
 from minirnn.inspect.page import page
 from minirnn.inspect.run import inspect_run
 from minirnn.inspect.specimen import inspect_cell
+from minirnn.nn.recurrent_dropout import ALIASES, SCHEMES
 from minirnn.train.supervised import need_rate
 
 HELP = f"""Look into a recurrent layer, per gate and time step: gradient norms, saturation, dropout masks, contents, and
@@ -48,7 +49,7 @@ class Options:
     hidden: Annotated[int | None, arg(help="CELL: units (default 32)")] = None
     seed: Annotated[int | None, arg(help="CELL: of its weights, input and masks (default 0)")] = None
     rate: Annotated[float | None, arg(help="CELL: recurrent dropout, probability of dropping (default 0)")] = None
-    scheme: Annotated[Literal["ours", "gal", "moon"] | None, arg(help="CELL: what is dropped")] = None
+    scheme: Annotated[Literal[*SCHEMES, *ALIASES] | None, arg(help="CELL: what is dropped")] = None
     sampling: Annotated[Literal["per_step", "per_sequence"] | None, arg(help="CELL: how often")] = None
 
 

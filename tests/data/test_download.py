@@ -1,5 +1,6 @@
 """Downloads against a local server that serves good, truncated, wrong, missing and stalling files."""
 
+import contextlib
 import functools
 import gzip
 import hashlib
@@ -17,6 +18,7 @@ import pytest
 from minirnn.data.download import DownloadFailed, Mirror, download
 from minirnn.data.registry import RemoteFile
 from minirnn.data.report import Report
+from minirnn.errors import InputError
 
 CONTENT = bytes(range(256)) * 1200  # 307,200 bytes
 HALF = len(CONTENT) // 2
@@ -41,8 +43,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(206 if begin else 200)
         if begin:
             self.send_header("Content-Range", f"bytes {begin}-{len(body) - 1}/{len(body)}")
-        self.send_header("Content-Length", str(len(body) - begin))
+        length = {"abc": "abc", "many": str(1 << 40), "endless": None}.get(kind, str(len(body) - begin))
+        if length is not None:
+            self.send_header("Content-Length", length)
         self.end_headers()
+        if kind in ("endless", "drip"):
+            with contextlib.suppress(ConnectionError):  # the other side has seen enough
+                while not self.server.closing.wait(0.02 if kind == "drip" else 0):
+                    self.wfile.write(b"x" if kind == "drip" else b"x" * 65536)
+            return
         cut = kind == "truncated" or (kind in ("flaky", "norange", "stall") and first) or kind == "stallalways"
         self.wfile.write(body[begin : max(begin, HALF)] if cut else body[begin:])
         self.wfile.flush()
@@ -60,11 +69,12 @@ def server():
         member = tarfile.TarInfo("./inside/file.bin")
         member.size = len(CONTENT)
         archive.addfile(member, io.BytesIO(CONTENT))
-    names = "good truncated flaky stall stallalways norange busy".split()
+    names = "good truncated flaky stall stallalways norange busy abc many endless drip".split()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.bodies = {name: CONTENT for name in names} | {
         "wrong": b"x" * len(CONTENT),
         "gz": gzip.compress(CONTENT),
+        "bomb": gzip.compress(bytes(1 << 25)),
         "tar": tar.getvalue(),
     }
     server.seen, server.closing = [], threading.Event()
@@ -242,3 +252,27 @@ def test_progress_is_plain_lines_without_a_terminal():
         for _ in range(8 << 4):
             step(1 << 16)
     assert said.getvalue().splitlines() == [f"file: {done:.1f} of 8.4 MB" for done in (2.1, 4.2, 6.3, 8.4)]
+
+
+@pytest.mark.parametrize("kind, words", [
+    ("abc", "the server gives no number of bytes but 'abc'"),
+    ("many", "1099511627776 bytes, the file can have"),
+    ("endless", "it has more than the"),
+    ("drip", "too slow"),
+    ("bomb.gz", "wrong content, damaged or far too long"),
+])
+def test_a_server_that_gives_too_much_or_too_slowly_is_left(kind, words, server, tmp_path):
+    with pytest.raises(DownloadFailed, match=words):
+        download(remote(server, kind), tmp_path, report=Report(io.StringIO()), stall=5, longest=0.5)
+    assert all(path.stat().st_size < 2 << 20 for path in tmp_path.rglob("*.part"))
+    path = download(remote(server, kind, "good"), tmp_path, report=Report(io.StringIO()), stall=5, longest=0.5)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_gzip_file_that_unpacks_to_far_more_is_not_unpacked_whole(tmp_path):
+    from minirnn.data.registry import read_verified
+
+    (tmp_path / "file.bin.gz").write_bytes(gzip.compress(bytes(1 << 25)))
+    file = RemoteFile("file.bin", "0" * 64, 1000, ())
+    with pytest.raises(InputError, match="at most 1049576 bytes unpacked, got more"):
+        read_verified(tmp_path / "file.bin.gz", file)

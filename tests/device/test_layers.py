@@ -207,8 +207,8 @@ def test_redrawing_keeps_float_type_and_device(device):
 
 def test_masks_of_training_are_the_same_on_every_device(device):
     x = to_device(np.ones((40, 7)), device)
-    there = nn.Dropout(0.3)(Tensor(x), Streams(3, 7)("input")).numpy()
-    np.testing.assert_array_equal(there, nn.Dropout(0.3)(Tensor(np.ones((40, 7))), Streams(3, 7)("input")).numpy())
+    there = nn.Dropout(0.3)(Tensor(x), streams=Streams(3, 7)).numpy()
+    np.testing.assert_array_equal(there, nn.Dropout(0.3)(Tensor(np.ones((40, 7))), streams=Streams(3, 7)).numpy())
 
 
 def test_metrics_are_made_of_what_came_home(device):

@@ -139,3 +139,15 @@ def test_a_terminal_is_not_commanded(capsys):
     assert printable("\x1b[2J\x07\u202e") == "\\x1b[2J\\x07\\u202e"
     say("minirnn: \x1b]0;title\x07")
     assert capsys.readouterr().err == "minirnn: \\x1b]0;title\\x07\n"
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_made(monkeypatch):
+    from minirnn import memory_limit
+
+    assert memory_limit.available() > 1 << 20
+    memory_limit.check_fits("x", "--hidden", 1 << 20)
+    monkeypatch.setattr(memory_limit, "available", lambda: 4 * 10**9)
+    with pytest.raises(InputError, match=r"small enough for the memory there is \(4 GB\), got about 4.1 GB"):
+        memory_limit.check_fits("x", "--hidden", 4_100_000_000)
+    monkeypatch.setattr(memory_limit, "available", lambda: None)
+    memory_limit.check_fits("x", "--hidden", 10**30)

@@ -198,7 +198,7 @@ class LanguageModelTask(Supervised):
 
     def _try_one_step(self):
         """Run one step, so that a cell, dropout scheme and kernel that do not go together are refused at once."""
-        self.model.train()(self.batches[0][0][:1], rng=Streams(self.config.seed))
+        self.model.train()(self.batches[0][0][:1], streams=Streams(self.config.seed))
 
     def parts(self):
         return {**super().parts(), "carried": self.carried}
@@ -212,11 +212,11 @@ class LanguageModelTask(Supervised):
         """Sum over the window of the batch mean: the scale to which lr and clip of thesis sec. 3.4.2 refer."""
         inputs, targets = self.batches[clock.position]
         self.model.train()
-        rng, cut = self.streams(clock), self.batches.stride
-        logits, state = self.model(inputs[:cut], self.carried.state, rng=rng)
+        streams, cut = self.streams(clock), self.batches.stride
+        logits, state = self.model(inputs[:cut], self.carried.state, streams=streams)
         loss = nn.cross_entropy(logits, targets[:cut], time="sum")
         if cut < len(inputs):  # windows overlap: on from the state with which the next one begins
-            logits, _ = self.model(inputs[cut:], state, rng=of_piece(rng, 1, self.config.sampling))
+            logits, _ = self.model(inputs[cut:], state, streams=of_piece(streams, 1, self.config.sampling))
             loss = loss + nn.cross_entropy(logits, targets[cut:], time="sum")
         return loss, state
 

@@ -159,7 +159,7 @@ class SentimentTask(Supervised):
 
     def loss(self, clock):
         words, lengths, labels = self.batch(clock.in_phase)
-        logits = self.model.train()(words, lengths, rng=self.streams(clock), weak=self.trained_on == "weak")
+        logits = self.model.train()(words, lengths, streams=self.streams(clock), weak=self.trained_on == "weak")
         return nn.cross_entropy(logits, labels), int((to_cpu(logits.value.argmax(-1)) == labels).sum())
 
     def count(self, total, seen):

@@ -96,7 +96,7 @@ class TemporalOrderTask(Supervised):
 
     def loss(self, clock):
         inputs, classes = self.batch(clock.position, clock.step)
-        logits = self.model.train()(inputs, rng=self.streams(clock))
+        logits = self.model.train()(inputs, streams=self.streams(clock))
         return nn.cross_entropy(logits, classes), float((to_cpu(logits.value.argmax(-1)) == classes).mean())
 
     def count(self, total, seen):
