@@ -4,6 +4,7 @@ import numpy as np
 
 from minirnn.array import beside, numbers_below, xp_of
 from minirnn.autograd import compiled
+from minirnn.autograd.arithmetic import sum_to
 from minirnn.autograd.tape import Tensor, lift, record
 from minirnn.errors import InputError, must_be
 
@@ -45,7 +46,7 @@ def scatter(x, index, shape):
     x = lift(x)
     shape = tuple(shape)
     index = _index(index, x.value, shape)
-    return record("scatter", _scattered(x.value, index, shape), (x,), lambda dy: (getitem(dy, index),))
+    return record("scatter", _scattered(x.value, index, shape), (x,), lambda dy: (sum_to(getitem(dy, index), x.shape),))
 
 
 def _scattered(a, index, shape):
