@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from minirnn.array import check_float, device_of, to_cpu, to_device
-from minirnn.errors import InputError, must_be
+from minirnn.array import array_of, check_float, device_of, to_cpu, to_device
+from minirnn.errors import DtypeError, InputError, in_our_words, must_be
 from minirnn.gradcheck import sweep
 
 # what functions that cannot take a complex argument raise when tried; anything else is a defect and is shown
@@ -26,8 +26,13 @@ class Measurement:
     """
 
     def __init__(self, f, args, *, names=None, cotangents=None, rng=0, entries=256, directions=8, complex_step=True):
+        if not callable(f):
+            raise DtypeError(must_be("gradcheck", "the function", "callable", type(f).__name__))
+        if not isinstance(args, (list, tuple)) and not hasattr(args, "__iter__"):
+            raise DtypeError(must_be("gradcheck", "args", "a list of arrays", type(args).__name__))
         self.f = f
-        self.args = [a if hasattr(a, "dtype") else np.asarray(a) for a in args]
+        self.args = [a if isinstance(a, np.ndarray) or hasattr(a, "device") else array_of("gradcheck", "args", a)
+                     for a in in_our_words(list)(args)]
         self.names = list(names) if names is not None else argument_names(f, len(self.args))
         self.rng = np.random.default_rng(rng)
         self.entries, self.directions, self.complex_step = entries, directions, complex_step
