@@ -40,7 +40,7 @@ ARROWS = {
     "experiments": {"errors", "threads", "train"},
     "bench": {"array", "autograd", "errors", "files", "kernels", "models", "nn", "ops", "optim", ""},
     "course": {"array", "autograd", "bptt", "cells", "data", "errors", "experiments", "gradcheck", "metrics", "models",
-               "nn", "ops", "optim", "plots", "train", ""},
+               "nn", "ops", "optim", "plots", "threads", "train", ""},
     "cli": {"errors", "threads", ""},
     "__main__": {"cli"},
     "": {"autograd", "nn", "ops", "optim"},
