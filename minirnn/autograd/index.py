@@ -46,12 +46,8 @@ def scatter(x, index, shape):
     x = lift(x)
     shape = tuple(shape)
     index = _index(index, x.value, shape)
-<<<<<<< HEAD
     value = _scattered(x.value, index, shape)
     return record("scatter", value, (x,), lambda dy: (sum_to(getitem(dy, index), x.shape),))  # x may be broadcast
-=======
-    return record("scatter", _scattered(x.value, index, shape), (x,), lambda dy: (sum_to(getitem(dy, index), x.shape),))
->>>>>>> reliability
 
 
 def _scattered(a, index, shape):

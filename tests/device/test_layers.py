@@ -25,12 +25,12 @@ class Unrolled(nn.Module):
 
     def __init__(self, **options):
         self.cell, self.back, self.options = nn.GRUCell(5, 2, **WIDE), nn.Linear(2, 5, **WIDE), options
-        self.dropout = nn.Dropout(0.3)
+        self.dropout = nn.Dropout(0.3, purpose="output")
 
     def forward(self, x, lengths, streams):
         def step(x, h, streams):
             h = self.cell(x + ops.tanh(self.back(h)), h)
-            return self.dropout(h, streams("output")), h
+            return self.dropout(h, streams=streams), h
 
         zero = Tensor(xp_of(x.value).zeros((3, 2)))
         return nn.unroll(step, x, zero, lengths=lengths, streams=streams, **self.options)
@@ -40,11 +40,11 @@ LAYERS = {
     "Linear": (lambda: nn.Linear(5, 2, **WIDE), values(4, 3, 5), {}),
     "Conv1d": (lambda: nn.Conv1d(3, 4, 3, padding="causal", **WIDE), values(2, 3, 7), {}),
     "Embedding": (lambda: nn.Embedding(4, 3, **WIDE), IDS, {}),
-    "Dropout": (lambda: nn.Dropout(0.4), values(4, 3, 5), {"rng": 5}),
+    "Dropout": (lambda: nn.Dropout(0.4), values(4, 3, 5), {"streams": 5}),
     "RNN": (lambda: nn.RNN(5, 2, nonlinearity="relu", **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
     "LSTM": (lambda: nn.LSTM(5, 2, **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
     "LSTM of two layers, both directions": (
-        lambda: nn.LSTM(5, 2, 2, dropout=0.3, bidirectional=True, **WIDE), values(4, 3, 5), {"rng": 5}),
+        lambda: nn.LSTM(5, 2, 2, dropout=0.3, bidirectional=True, **WIDE), values(4, 3, 5), {"streams": 5}),
     "LSTM, batch first": (lambda: nn.LSTM(5, 2, batch_first=True, **WIDE), values(3, 4, 5), {}),
     "GRU": (lambda: nn.GRU(5, 2, **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
     "GRU, reset after": (lambda: nn.GRU(5, 2, reset_after=True, **WIDE), values(4, 3, 5), {}),
@@ -53,23 +53,23 @@ LAYERS = {
     "unroll": (lambda: Unrolled(), values(4, 3, 5), {"lengths": LENGTHS, "streams": 3}),
     "unroll with checkpoints, reversed": (
         lambda: Unrolled(checkpoint_every=3, reverse=True), values(4, 3, 5), {"lengths": LENGTHS, "streams": 3}),
-    "zoneout": (lambda: nn.LSTM(5, 2, zoneout=(0.3, 0.2), **WIDE), values(4, 3, 5), {"rng": 5}),
+    "zoneout": (lambda: nn.LSTM(5, 2, zoneout=(0.3, 0.2), **WIDE), values(4, 3, 5), {"streams": 5}),
     "checkpoints": (lambda: nn.LSTM(5, 2, checkpoint_every=3, **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
     "clip_step": (lambda: nn.GRU(5, 2, clip_step=0.05, **WIDE), values(4, 3, 5), {}),
     **{f"{name} {scheme}": (
         lambda layer=layer, scheme=scheme: layer(5, 2, recurrent_dropout=(scheme, 0.3, "per_step", "inverted"), **WIDE),
-        values(4, 3, 5), {"rng": 5})
+        values(4, 3, 5), {"streams": 5})
        for name, layer, schemes in (("LSTM", nn.LSTM, ("gal", "moon", "ours")), ("RNN", nn.RNN, ("gal", "ours")))
        for scheme in schemes},
     "combined, per sequence": (
-        lambda: nn.LSTM(5, 2, recurrent_dropout={"gal": 0.2, "ours": 0.3}, **WIDE), values(4, 3, 5), {"rng": 5}),
+        lambda: nn.LSTM(5, 2, recurrent_dropout={"gal": 0.2, "ours": 0.3}, **WIDE), values(4, 3, 5), {"streams": 5}),
 }
 
 
 def run(name, device, training=True, second=False):
     """Outputs and gradients (or gradients of gradients) of a layer on a device, as NumPy arrays."""
     make, x, options = LAYERS[name]
-    options = {**options, **({"rng": np.random.default_rng(options["rng"])} if "rng" in options else {})}
+    options = {**options, **({"streams": np.random.default_rng(options["streams"])} if "streams" in options else {})}
     layer = make().to(device).train(training)
     x = Tensor(to_device(x, device), requires_grad=x.dtype.kind == "f")
     result = layer(x, **options)
