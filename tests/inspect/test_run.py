@@ -96,7 +96,7 @@ def test_snapshots_are_an_option_and_a_number(config, tmp_path, capsys):
     updates = json.loads((tmp_path / "a/result.json").read_text())["updates"]
     assert snapshot_steps(updates, 3) <= set(steps_of(tmp_path / "a"))
     assert main([*start, "--name", "b", "--snapshots", "-1"]) == 2
-    assert "snapshots must be an integer of at least 0, got -1" in capsys.readouterr().err
+    assert "snapshots must be an integer of 0 to 100000, got -1" in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------------------------------------- the numbers
