@@ -19,6 +19,10 @@ class DtypeError(TypeError):
     """An array or argument has a type minirnn does not compute with."""
 
 
+class PlaceError(InputError, IndexError):
+    """An index or axis that is not there: what NumPy raises an IndexError for."""
+
+
 def printable(text):
     """Text with control characters but line ends and tabs written out, "\\x1b[2J" for what clears a terminal: what a
     file or a vocabulary holds must not command the terminal that shows it."""
@@ -61,7 +65,9 @@ def in_our_words(function):
             raise
         except TypeError as error:
             raise DtypeError(f"{name}: {error}") from error
-        except (ValueError, IndexError, OverflowError, ZeroDivisionError) as error:
+        except IndexError as error:
+            raise PlaceError(f"{name}: {error}") from error
+        except (ValueError, OverflowError, ZeroDivisionError) as error:
             raise InputError(f"{name}: {error}") from error
 
     return call

@@ -4,6 +4,7 @@ import numpy as np
 
 from minirnn.array import beside, numbers_below, xp_of
 from minirnn.autograd import compiled
+from minirnn.autograd.arithmetic import sum_to
 from minirnn.autograd.tape import Tensor, lift, record
 from minirnn.errors import InputError, must_be
 
@@ -45,7 +46,8 @@ def scatter(x, index, shape):
     x = lift(x)
     shape = tuple(shape)
     index = _index(index, x.value, shape)
-    return record("scatter", _scattered(x.value, index, shape), (x,), lambda dy: (getitem(dy, index),))
+    value = _scattered(x.value, index, shape)
+    return record("scatter", value, (x,), lambda dy: (sum_to(getitem(dy, index), x.shape),))  # x may be broadcast
 
 
 def _scattered(a, index, shape):

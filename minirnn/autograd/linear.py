@@ -6,7 +6,7 @@ from minirnn.autograd.compiled import add_row, product
 from minirnn.autograd.reduce import sum
 from minirnn.autograd.shape import reshape, swapaxes, transpose
 from minirnn.autograd.tape import alike, lift, pair, record
-from minirnn.errors import InputError, check_shape, must_be
+from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
 
 def _rows(x):
@@ -67,6 +67,8 @@ def einsum(subscripts, *operands):
 
     Raises InputError for a repeated index within one operand, an ellipsis, or an unknown index in the output.
     """
+    if not isinstance(subscripts, str):
+        raise DtypeError(must_be("einsum", "subscripts", "text", type(subscripts).__name__))
     operands = alike("einsum", tuple(lift(x) for x in operands))
     ins, arrow, out = subscripts.replace(" ", "").partition("->")
     ins = ins.split(",")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from minirnn.array import device_of, to_device
-from minirnn.errors import InputError, must_be
+from minirnn.errors import DtypeError, InputError, must_be
 from minirnn.gradcheck.findings import Entry, Finding, TensorFinding
 from minirnn.gradcheck.measurement import Measurement, differ, numbers_of
 from minirnn.gradcheck.verdict import RTOL, SAFETY, Verdict, judge
@@ -24,6 +24,8 @@ def check_vjp(f, vjp, args, *, name=None, rtol=None, in_words=None, constants=()
     entries, directions, complex_step) are those of ``Measurement``. -> Finding.
     Raises InputError for gradients of the wrong number or shape, and for a function without float arguments.
     """
+    if not callable(vjp):
+        raise DtypeError(must_be("gradcheck", "vjp", "callable", type(vjp).__name__))
     name = name or getattr(f, "__name__", "function")
     rest = {"rtol": rtol, "in_words": in_words, "constants": constants, "lenient": lenient}
     return compare(Measurement(f, args, **options), vjp, name=name, **rest)

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from minirnn.array import check_float, device_of, to_cpu, to_device
-from minirnn.errors import InputError, must_be
+from minirnn.array import array_of, check_float, device_of, to_cpu, to_device
+from minirnn.errors import DtypeError, InputError, in_our_words, must_be
 from minirnn.gradcheck import sweep
 
 # what functions that cannot take a complex argument raise when tried; anything else is a defect and is shown
@@ -20,13 +20,19 @@ class Measurement:
 
     f(*args) -> an array or a tuple of arrays; float args are moved, others only handed through. Arrays of up to
     ``entries`` numbers are measured entry by entry, larger ones in an eighth of that many random entries and along
-    ``directions`` random vectors of signs. cotangents are drawn from rng (a Generator or a seed) unless given.
+    ``directions`` random vectors of signs; with entries=0 along directions alone. cotangents are drawn from rng (a
+    Generator or a seed) unless given.
     Raises InputError without a float argument or for cotangents of another shape, DtypeError for float16.
     """
 
     def __init__(self, f, args, *, names=None, cotangents=None, rng=0, entries=256, directions=8, complex_step=True):
+        if not callable(f):
+            raise DtypeError(must_be("gradcheck", "the function", "callable", type(f).__name__))
+        if not isinstance(args, (list, tuple)) and not hasattr(args, "__iter__"):
+            raise DtypeError(must_be("gradcheck", "args", "a list of arrays", type(args).__name__))
         self.f = f
-        self.args = [a if hasattr(a, "dtype") else np.asarray(a) for a in args]
+        self.args = [a if isinstance(a, np.ndarray) or hasattr(a, "device") else array_of("gradcheck", "args", a)
+                     for a in in_our_words(list)(args)]
         self.names = list(names) if names is not None else argument_names(f, len(self.args))
         self.rng = np.random.default_rng(rng)
         self.entries, self.directions, self.complex_step = entries, directions, complex_step
@@ -91,7 +97,7 @@ class Measurement:
     def _lines(self, a):
         if a.size <= self.entries:
             return list(np.ndindex(a.shape))
-        chosen = self.rng.choice(a.size, max(self.entries // 8, 1), replace=False)
+        chosen = self.rng.choice(a.size, -(-self.entries // 8), replace=False)  # none where no entry is wanted
         signs = [self.rng.choice([-1.0, 1.0], a.shape) for _ in range(self.directions)]
         return [np.unravel_index(i, a.shape) for i in chosen] + signs
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from minirnn import bptt
 from minirnn.cells import Masks
+from minirnn.errors import DtypeError, in_our_words, must_be
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Problem:
         return f"{where} (gate {gate}, unit {unit}" + (f", from {source} {index[1]})" if source else ")")
 
 
+@in_our_words
 def random_problem(cell, seed=0, *, T=4, B=3, D=5, H=2, masked=False, padded=False, dtype=np.float64, bias=True):
     """A Problem with every size different and every number random and non-zero, of both signs.
 
@@ -68,6 +70,8 @@ def random_problem(cell, seed=0, *, T=4, B=3, D=5, H=2, masked=False, padded=Fal
     the names of some of these masks. Zeros would hide paths.
     padded: lengths in 1..T, unsorted.
     """
+    if not all(hasattr(cell, name) for name in ("gates", "states", "masks")) or isinstance(cell, type):
+        raise DtypeError(must_be("random_problem", "cell", "a cell, such as LSTM()", type(cell).__name__))
     rng = np.random.default_rng(seed)
     draw = lambda *shape: (rng.uniform(0.2, 1.2, shape) * rng.choice([-1, 1], shape)).astype(dtype)
     n, optional = range(len(cell.states)), () if bias else cell.Weights._field_defaults

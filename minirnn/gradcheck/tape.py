@@ -6,7 +6,7 @@ import numpy as np
 
 from minirnn.array import FLOATS, device_of, to_cpu, to_device, xp_of
 from minirnn.autograd import Tensor, grad, no_grad
-from minirnn.errors import InputError, must_be
+from minirnn.errors import DtypeError, InputError, must_be
 from minirnn.gradcheck import signatures
 from minirnn.gradcheck.check import check_vjp
 from minirnn.gradcheck.measurement import argument_names, tupled
@@ -23,6 +23,8 @@ def check(function, inputs, *, order=1, name=None, names=None, cotangents=None, 
     """
     if order not in (1, 2):
         raise InputError(must_be("gradcheck.check", "order", "1 or 2", repr(order)))
+    if not callable(function):
+        raise DtypeError(must_be("gradcheck.check", "function", "a function or Module", type(function).__name__))
     inputs = [np.asarray(a) if not hasattr(a, "dtype") else a for a in tupled(inputs)]
     inputs = [a.value if isinstance(a, Tensor) else a for a in inputs]
     parameters = list(function.named_parameters()) if hasattr(function, "named_parameters") else []

@@ -8,7 +8,7 @@ from minirnn.array import beside, numbers_below, xp_of
 from minirnn.autograd import Tensor, record, recording
 from minirnn.autograd.compiled import softmax_nll
 from minirnn.autograd.tape import lift, pair
-from minirnn.errors import InputError, check_shape, must_be
+from minirnn.errors import InputError, check_shape, in_our_words, must_be
 
 
 def _plain(array):
@@ -35,6 +35,7 @@ def _weights(where, time, shape, mask, like):
     return beside(mask / total, like, where, "mask")
 
 
+@in_our_words
 def cross_entropy(logits, targets, mask=None, time="mean"):
     """Negative log-likelihood of classes: logits (T, B, V) or (N, V), integer targets (T, B) or (N,) -> one number.
 
@@ -69,6 +70,7 @@ def _target(where, x, target):
         beside(_plain(target), lift(x).value, where, "target"))
 
 
+@in_our_words
 def mse_loss(x, target):
     """Mean squared error over all entries: two arrays of one shape -> one number."""
     x, target = pair("mse_loss", x, _target("mse_loss", x, target))
@@ -76,6 +78,7 @@ def mse_loss(x, target):
     return ops.mean((x - target) * (x - target))
 
 
+@in_our_words
 def bce_with_logits(logits, targets, mask=None, time="mean"):
     """Binary cross-entropy on logits: two arrays of one shape, targets in [0, 1] -> one number.
 

@@ -9,7 +9,7 @@ from minirnn.autograd import grad, record, record_many, recording
 from minirnn.autograd.tape import Tensor, lift
 from minirnn.border import as_weights, check_sequence
 from minirnn.cells import Masks
-from minirnn.errors import in_our_words
+from minirnn.errors import DtypeError, in_our_words, must_be
 from minirnn.nn import composed
 
 
@@ -40,6 +40,10 @@ def recurrence(cell, x, state, weights, masks=None, *, lengths=None, reverse=Fal
     A second derivative runs the recurrence again with tape operations (without clip_step: a clipped gradient is no
     derivative of anything).
     """
+    if isinstance(cell, type) or not callable(getattr(cell, "step", None)):
+        raise DtypeError(must_be("recurrence", "cell", "a cell, such as LSTM()", type(cell).__name__))
+    if isinstance(cell, type) or not callable(getattr(cell, "step", None)):
+        raise DtypeError(must_be("recurrence", "cell", "a cell, such as LSTM()", type(cell).__name__))
     masks = Masks() if masks is None else masks
     x, state = lift(x), tuple(lift(s) for s in state)
     given = cell.Weights(*(None if w is None else lift(w) for w in as_weights("recurrence", cell, weights)))

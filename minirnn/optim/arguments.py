@@ -10,7 +10,7 @@ from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
 def tensors_of(where, parameters):
     """The parameters as a list, each once; DtypeError for a Tensor in place of a list, which would be cut into rows."""
-    if isinstance(parameters, Tensor) or not hasattr(parameters, "__iter__"):
+    if isinstance(parameters, Tensor) or not hasattr(parameters, "__iter__") or getattr(parameters, "ndim", 1) == 0:
         cause = "put it in a list" if isinstance(parameters, Tensor) else "model.parameters() is one"
         raise DtypeError(must_be(where, "parameters", "a list of Tensors", type(parameters).__name__, cause))
     parameters, places = list(parameters), {}

@@ -1,5 +1,6 @@
 """The usual procedure: one model, one loss, one learner, epochs over the data."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,15 @@ class RecurrentConfig(SupervisedConfig):
         object.__setattr__(self, "rate", self.rate[0])
         super().__post_init__()
         object.__setattr__(self, "scheme", SCHEMES.get(self.scheme, self.scheme))
+
+    def recurrent_bytes(self, inputs=1, layers=1):
+        """Of the recurrent weights, their gradients and two states of the optimiser."""
+        shapes = nn.RECURRENT[self.cell](1, 1).cell.shapes(inputs, self.hidden)
+        values = sum(math.prod(shape) for shape in shapes.values())
+        return 4 * layers * values * np.dtype(self.dtype).itemsize
+
+    def least_bytes(self):
+        return self.recurrent_bytes()
 
     def recurrent_dropout(self):
         """The argument of that name of a recurrent layer."""

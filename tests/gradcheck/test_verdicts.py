@@ -255,7 +255,9 @@ def test_integer_arguments_are_handed_through():
 
 def test_a_gradient_that_is_not_claimed_is_noted_not_passed_over():
     finding = check_vjp(layer, lambda dy, x, w: (layer_back(dy, x, w)[0], None), layer_arguments())
-    assert finding.verdict is Verdict.PASS and "no gradient was claimed for w" in str(finding)
+    assert finding.verdict is Verdict.WRONG and "no gradient was claimed for w" in str(finding)
+    constant = check_vjp(layer, lambda dy, x, w: (layer_back(dy, x, w)[0], None), layer_arguments(), constants=["w"])
+    assert constant.verdict is Verdict.PASS and "declared constant, not checked: w" in str(constant)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ ARROWS = {
     "models": {"array", "autograd", "bptt", "cells", "data", "errors", "experiments", "files", "memory_limit",
                "metrics", "nn", "ops", "optim", "plots", "threads", "train", ""},
     "gradcheck": {"array", "autograd", "bptt", "cells", "errors", "kernels", "memory_limit", "models", "nn", "ops",
-                  "optim", "plots", ""},
+                  "optim", "plots", "threads", ""},
     "inspect": {"array", "autograd", "bptt", "cells", "errors", "files", "init", "models", "nn", "ops", "plots",
                 "train", ""},
     "train": {"array", "autograd", "errors", "files", "memory_limit", "nn", "ops", "optim", ""},

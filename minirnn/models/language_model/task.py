@@ -59,13 +59,13 @@ class LanguageModelConfig(RecurrentConfig):
     limit: int | None = option(None, "largest vocabulary of words", least=1)
     train_tokens: int | None = option(None, "train on so many of the first tokens only", least=1)
     embedding: int = option(128, "size of a token's vector", least=1)
-    layers: int = option(1, least=1)
+    layers: int = option(1, least=1, most=1000)
     zoneout: tuple[float, ...] = option((), "probability that a unit keeps its old state; for an LSTM also two, memory"
                                             " and hidden state")
     window: int = option(35, "steps of truncated backpropagation", least=1)
     stride: int | None = option(None, "steps from one window to the next, if they are to overlap", least=1)
     ppl_mode: str = option("total", choices=("total", "mean_of_exp"))
-    samples: int = option(100, "length of the sample that is kept after each epoch, 0 for none", least=0)
+    samples: int = option(100, "length of the sample that is kept after each epoch, 0 for none", least=0, most=100_000)
 
     def __post_init__(self):
         zoneout = self.zoneout if isinstance(self.zoneout, (tuple, list)) else (self.zoneout,)
@@ -76,6 +76,12 @@ class LanguageModelConfig(RecurrentConfig):
             raise InputError(must_be(self.where, "stride", what, self.stride, "the steps between would not be learned"))
         if self.zoneout and self.cell == "rnn":
             raise InputError(must_be(self.where, "zoneout", "left out for an rnn", self.zoneout, "see lstm and gru"))
+
+    def least_bytes(self):
+        """Of the layers, of two tokens' vectors and output rows, and of the states of one window."""
+        layers = self.recurrent_bytes(self.embedding) + self.recurrent_bytes(self.hidden, self.layers - 1)
+        numbers = 8 * (self.embedding + self.hidden) + self.window * self.batch * self.hidden
+        return layers + numbers * np.dtype(self.dtype).itemsize
 
 
 CONFIG = LanguageModelConfig

@@ -53,6 +53,11 @@ class TaggerConfig(RecurrentConfig):
         if self.kernel % 2 == 0:
             raise InputError(must_be(self.where, "kernel", "odd", self.kernel, "a word stands in its middle"))
 
+    def least_bytes(self):
+        """Of the LSTM and of the filters."""
+        filters = 4 * self.filters * self.kernel * np.dtype(self.dtype).itemsize
+        return self.recurrent_bytes(self.filters) + filters
+
 
 CONFIG = TaggerConfig
 CLASSROOM = {"data": "ner-templates", "vectors_source": "twin", "hidden": 64, "filters": 192, "lr": 3e-3,
