@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make demo       three minutes: prove an LSTM's gradients, train it, write runs/demo/report.html"
-	@echo "make test       every test (under 12 minutes on two cores)"
+	@echo "make test       every test (under 8 minutes on two cores)"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make gradcheck  every operation, cell, layer and loss against finite differences"
 	@echo "make chapters   run and store the notebooks"
