@@ -11,6 +11,7 @@ import numpy as np
 from minirnn.errors import DtypeError, InputError, must_be
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
+MOVED_APART = "move one of them with to_device, or the model with .to"
 
 
 def xp_of(*arrays):
@@ -75,9 +76,6 @@ def beside(array, like, where="beside", name="the array"):
         check_device(where, name, array, like)
         return array
     return xp_of(like).asarray(array)
-
-
-MOVED_APART = "move one of them with to_device, or the model with .to"
 
 
 def check_device(where, name, array, like, other="x", cause=MOVED_APART):
@@ -182,7 +180,7 @@ def stream(seed, purpose, *numbers):
 
 
 class Streams:
-    """The named random streams of one step of a run, which layers take as ``rng``: ``Streams(3, 7)("recurrent", 0)`` is
+    """The named random streams of one step of a run, for ``streams=`` of layers: ``Streams(3, 7)("recurrent", 0)`` is
     ``stream(3, "recurrent", 7, 0)``."""
 
     def __init__(self, seed, step=0):

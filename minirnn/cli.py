@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 
-from minirnn.errors import DtypeError, InputError, say
+from minirnn.errors import DtypeError, InputError, near, say
 from minirnn.threads import use_threads
 
 BROKEN_PIPE = 128 + 13  # as a shell reports SIGPIPE
@@ -68,7 +68,7 @@ def _run(argv):
         print(minirnn.__version__)
         return 0
     if argv[0] not in COMMANDS:
-        say(f"minirnn: unknown command {argv[0]!r}; commands are {', '.join(COMMANDS)}")
+        say(f"minirnn: unknown command {argv[0]!r}; {near(argv[0], COMMANDS) or 'commands are ' + ', '.join(COMMANDS)}")
         return 2
     command = importlib.import_module(COMMANDS[argv[0]][0])
     use_threads()

@@ -69,12 +69,12 @@ def _remove_litter(path):
     """Remove what writers of ``path`` left that were killed, files named NAME.PID.tmp of processes that are gone."""
     for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
         pid = left.name[len(path.name) + 1 : -len(".tmp")]
-        if pid.isascii() and pid.isdigit() and (int(pid) == os.getpid() or not _alive(int(pid))):
+        if pid.isascii() and pid.isdigit() and (int(pid) == os.getpid() or not alive(int(pid))):
             with contextlib.suppress(OSError):
                 left.unlink()
 
 
-def _alive(pid):
+def alive(pid):
     """Whether a process runs; True where that cannot be told."""
     if os.name != "posix":
         return True

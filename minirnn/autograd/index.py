@@ -46,7 +46,8 @@ def scatter(x, index, shape):
     x = lift(x)
     shape = tuple(shape)
     index = _index(index, x.value, shape)
-    return record("scatter", _scattered(x.value, index, shape), (x,), lambda dy: (sum_to(getitem(dy, index), x.shape),))
+    value = _scattered(x.value, index, shape)
+    return record("scatter", value, (x,), lambda dy: (sum_to(getitem(dy, index), x.shape),))  # x may be broadcast
 
 
 def _scattered(a, index, shape):

@@ -63,7 +63,7 @@ def layer(w):
     def step():
         for tensor in (x, *parameters):
             tensor.grad = None
-        module(x, rng=Streams(0, next(steps)))[0].backward(dy)  # masks are drawn as in training
+        module(x, streams=Streams(0, next(steps)))[0].backward(dy)  # masks are drawn as in training
 
     return step, lambda: gradients([x, *parameters])
 
@@ -82,7 +82,7 @@ def language_model(w):
 
     def step():
         optimizer.zero_grad()
-        logits, _ = model(tokens, rng=Streams(0, next(steps)))
+        logits, _ = model(tokens, streams=Streams(0, next(steps)))
         nn.cross_entropy(logits, targets, time="sum").backward()
         optim.clip_grad_norm(parameters, THRESHOLD)
         optimizer.step()

@@ -10,8 +10,6 @@ A cell is a small frozen object that owns its parameters: ``Weights``, a NamedTu
 Cells know neither the tape nor sequences; ``minirnn.bptt`` runs them over time. ``CELLS`` names them all.
 """
 
-import difflib
-
 from minirnn.cells.gru import GRU
 from minirnn.cells.lstm import LSTM
 from minirnn.cells.operands import Masks, Weights
@@ -19,6 +17,7 @@ from minirnn.cells.order import reordered
 from minirnn.cells.peephole import PeepholeLSTM
 from minirnn.cells.rnn import RNN
 from minirnn.errors import InputError, must_be
+from minirnn.errors import near as near_names
 
 __all__ = ["CELLS", "GRU", "LSTM", "RNN", "Masks", "PeepholeLSTM", "Weights", "find", "near", "reordered"]
 
@@ -49,14 +48,13 @@ def named(where, name, what="cell"):
     """``find``, or InputError with the names that look like this one."""
     known, cell = find(name)
     if cell is None:
-        cause = f"did you mean {' or '.join(near(name))}?" if near(name) else ""
-        raise InputError(must_be(where, what, f"one of {', '.join(CELLS)}", repr(name), cause))
+        raise InputError(must_be(where, what, f"one of {', '.join(CELLS)}", repr(name), near(name)))
     return known, cell
 
 
-def near(name):
-    """Names and aliases of CELLS that look like ``name``."""
-    return difflib.get_close_matches(_plain(name), [*CELLS, *ALIASES], n=3, cutoff=0.5)
+def near(name, *others):
+    """``errors.near`` among the names and aliases of CELLS, and ``others``."""
+    return near_names(_plain(name), [*CELLS, *ALIASES, *others])
 
 
 def _plain(name):

@@ -5,6 +5,7 @@ A stored chapter carries a hash of its own cells, so that a test can tell output
 
 import base64
 import hashlib
+import os
 import time
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def source_hash(notebook):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def execute(notebook, folder):
-    """Run every cell on a clean kernel in ``folder``; the same notebook with outputs, and the seconds it took.
+def execute(notebook, folder, threads=None):
+    """Run every cell on a clean kernel in ``folder``, with so many threads of the kernels -> (notebook, seconds).
 
     Raises InputError with the failing cell's own traceback when a cell raises.
     """
@@ -67,7 +68,7 @@ def execute(notebook, folder):
         resources={"metadata": {"path": str(folder)}}, extra_arguments=["--IPKernelApp.log_level=40"],
     )
     try:
-        client.execute()
+        client.execute(env={**os.environ, **({"MINIRNN_NUM_THREADS": str(threads)} if threads else {})})
     except (CellExecutionError, CellTimeoutError) as error:
         raise InputError(f"chapters: {title(notebook)}: a cell failed\n{error}") from None
     return notebook, time.perf_counter() - start

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,8 @@ import tyro
 
 from minirnn.course import chapters
 from minirnn.course.equations import checkout
-from minirnn.errors import InputError
+from minirnn.errors import InputError, must_be
+from minirnn.threads import threads_of_kernels
 
 Names = Annotated[list[str], tyro.conf.Positional]
 
@@ -33,6 +35,8 @@ class Run:
     """Chapters, as 02c or 02c_recurrent_networks_and_bptt; all when left out."""
     folder: Path | None = None
     """Where the notebooks are; this clone's chapters/ when left out."""
+    jobs: int = 1
+    """So many at once, which share the kernels' threads out."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ def main(argv):
         raise InputError(f"chapters: folder must be an existing folder, got {folder}")
     if isinstance(options, List):
         return _list(folder, options.json)
-    return _each(folder, options.names, isinstance(options, Build))
+    if isinstance(options, Run) and options.jobs < 1:
+        raise InputError(must_be("chapters", "--jobs", "at least 1", options.jobs))
+    return _each(folder, options.names, isinstance(options, Build), getattr(options, "jobs", 1))
 
 
 def _list(folder, as_json):
@@ -72,13 +78,20 @@ def _list(folder, as_json):
     return 0
 
 
-def _each(folder, names, store):
-    failed = 0
-    for path in chapters.find(folder, names):
-        try:
-            seconds = chapters.build(path) if store else chapters.execute(chapters.read(path), path.parent)[1]
-            print(f"{path.stem:<40} {'built' if store else 'ran'} in {seconds:.0f} s", flush=True)
-        except InputError as error:
-            failed += 1
-            print(f"{path.stem:<40} FAILED\n{error}", flush=True)
-    return 1 if failed else 0
+def _each(folder, names, store, jobs):
+    """Run each chapter in a kernel of its own and say how it went, in the order of the course -> exit status."""
+    threads = max(1, threads_of_kernels() // jobs)
+    with ThreadPoolExecutor(jobs) as pool:
+        said = list(pool.map(lambda path: _one(path, store, threads), chapters.find(folder, names)))
+    return int("FAILED" in said)
+
+
+def _one(path, store, threads):
+    try:
+        seconds = chapters.build(path) if store else chapters.execute(chapters.read(path), path.parent, threads)[1]
+    except InputError as error:
+        print(f"{path.stem:<40} FAILED\n{error}", flush=True)
+        return "FAILED"
+    slow = f", more than the {chapters.SECONDS} s of a chapter" if seconds > chapters.SECONDS else ""
+    print(f"{path.stem:<40} {'built' if store else 'ran'} in {seconds:.0f} s{slow}", flush=True)
+    return "built"

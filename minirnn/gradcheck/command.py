@@ -1,8 +1,11 @@
 """``minirnn gradcheck``: one case by name, everything, or a user's own code."""
 
 import json
+import multiprocessing
+import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +18,7 @@ from minirnn.errors import InputError, must_be, say
 from minirnn.gradcheck import report
 from minirnn.gradcheck.user_code import check_file, is_user_code
 from minirnn.gradcheck.verdict import Verdict
+from minirnn.threads import threads_of_kernels, use_threads
 
 HELP = """Prove gradients: of an operation, cell, layer, loss or model by name, of everything, or of your own code.
 
@@ -22,7 +26,7 @@ The verdict is PASS, WRONG, UNDECIDABLE AT THIS PRECISION, KINK or NON-DETERMINI
 
 examples:
   minirnn gradcheck lstm --report runs/lstm
-  minirnn gradcheck --all
+  minirnn gradcheck --all --jobs 2
   minirnn gradcheck mycell.py:forward,backward --shapes 3,5 5,2
   minirnn gradcheck mylstm.py:forward,backward --cell lstm"""
 
@@ -35,6 +39,8 @@ class Options:
         str | None, Positional, arg(metavar="NAME|FILE.py:FORWARD,BACKWARD", help="what to check; see --list")
     ] = None
     everything: Annotated[bool, arg(name="all", help="check everything in the suite")] = False
+    thorough: Annotated[bool, arg(help="models entry by entry too, not along random directions")] = False
+    jobs: Annotated[int, arg(help="with --all: so many cases at once, in processes of their own")] = 1
     names: Annotated[bool, arg(name="list", help="print the names there are")] = False
     report: Annotated[Path | None, arg(metavar="DIR", help="write report.html with V-curves here")] = None
     as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
@@ -76,19 +82,46 @@ def _suite(options):
     if not cases:
         names = "a name from 'minirnn gradcheck --list' or FILE.py:FORWARD,BACKWARD"
         raise InputError(must_be("gradcheck", "target", names, repr(options.target)))
+    if options.jobs < 1 or (options.jobs > 1 and not options.everything):
+        raise InputError(must_be("gradcheck", "--jobs", "at least 1, and given with --all", options.jobs))
     start, rows = time.perf_counter(), []
     width = max(len(case.name) for case in cases)
-    for case in cases:
-        _progress(options, f"{len(rows)} of {len(cases)}: {case.kind} {case.name}")
-        rows.append(case.run())
+    _progress(options, f"0 of {len(cases)}: {cases[0].kind} {cases[0].name}")
+    for row in _rows(cases, options):
+        rows.append(row)
+        _progress(options, "")
         if not options.as_json and options.everything:
-            _progress(options, "")
-            print(report.row_line(rows[-1], width), flush=True)
-    _progress(options, "")
+            print(report.row_line(row, width), flush=True)
+        if len(rows) < len(cases):
+            _progress(options, f"{len(rows)} of {len(cases)}: {cases[len(rows)].kind} {cases[len(rows)].name}")
     seconds = time.perf_counter() - start
     told = [row for row in rows if not options.everything or row.verdict is not Verdict.PASS]
     text = [line for row in told for line in report.details(row)] + ["", report.summary(rows, seconds)]
+    if options.everything:
+        text += ["", *report.slowest(rows)]
     return _finish(options, rows, seconds, text)
+
+
+def _rows(cases, options):
+    """A Row of each case, in order, one after the other or in ``--jobs`` processes."""
+    if options.jobs == 1:
+        yield from (case.run(options.thorough) for case in cases)
+        return
+    threads = str(max(1, threads_of_kernels() // options.jobs))
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), _share, (threads,)) as pool:
+        yield from pool.map(_row, range(len(cases)), [options.thorough] * len(cases))
+
+
+def _share(threads):
+    """In a process that does some of the cases: its share of the threads."""
+    os.environ["MINIRNN_NUM_THREADS"] = threads
+    use_threads()
+
+
+def _row(number, thorough):
+    from minirnn.gradcheck import suite
+
+    return list(suite.cases())[number].run(thorough)
 
 
 def _user_code(options):

@@ -20,7 +20,8 @@ class Measurement:
 
     f(*args) -> an array or a tuple of arrays; float args are moved, others only handed through. Arrays of up to
     ``entries`` numbers are measured entry by entry, larger ones in an eighth of that many random entries and along
-    ``directions`` random vectors of signs. cotangents are drawn from rng (a Generator or a seed) unless given.
+    ``directions`` random vectors of signs; with entries=0 along directions alone. cotangents are drawn from rng (a
+    Generator or a seed) unless given.
     Raises InputError without a float argument or for cotangents of another shape, DtypeError for float16.
     """
 
@@ -96,7 +97,7 @@ class Measurement:
     def _lines(self, a):
         if a.size <= self.entries:
             return list(np.ndindex(a.shape))
-        chosen = self.rng.choice(a.size, max(self.entries // 8, 1), replace=False)
+        chosen = self.rng.choice(a.size, -(-self.entries // 8), replace=False)  # none where no entry is wanted
         signs = [self.rng.choice([-1.0, 1.0], a.shape) for _ in range(self.directions)]
         return [np.unravel_index(i, a.shape) for i in chosen] + signs
 

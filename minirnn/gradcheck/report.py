@@ -37,6 +37,12 @@ def summary(rows, seconds):
     )
 
 
+def slowest(rows, count=10):
+    """The cases that took longest, a line each with its seconds."""
+    longest = sorted(rows, key=lambda row: -row.seconds)[:count]
+    return [f"the {len(longest)} slowest:", *(f"  {row.seconds:6.1f} s  {row.kind} {row.name}" for row in longest)]
+
+
 def details(row):
     """The findings of a row that was asked for by name, or that did not pass."""
     lines = []

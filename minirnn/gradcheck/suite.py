@@ -75,15 +75,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Case:
-    """Something to check by name; ``parts()`` does it."""
+    """Something to check by name; ``parts()`` does it, and ``thorough()``, if there is one, in every detail."""
 
     kind: str
     name: str
     parts: Callable
+    thorough: Callable | None = None
 
-    def run(self):
+    def run(self, thorough=False):
         start = time.perf_counter()
-        parts = tuple(part.named(self.name) for part in self.parts())
+        check = self.thorough if thorough and self.thorough else self.parts
+        parts = tuple(part.named(self.name) for part in check())
         return Row(self.kind, self.name, parts, time.perf_counter() - start)
 
 
@@ -128,6 +130,14 @@ def check_tape(make, inputs, order=2, **call):
         yield measured("second", check(bound, inputs, order=2, entries=16, directions=3))
 
 
+def check_model(make, inputs, **call):
+    """How a model is put together, along random directions of every parameter: its parts are checked by themselves, but
+    a path that was dropped, or a parameter used twice and counted once, shows in any direction."""
+    function = make()
+    bound = _Bound(function, call) if call else function
+    yield measured("wiring", check(bound, inputs, entries=0, directions=2))
+
+
 class _Bound:
     """A module called with keyword arguments that are made anew each time, so that dropout draws the same masks."""
 
@@ -167,7 +177,7 @@ LAYERS = {
     "Sequential": partial(
         check_tape, lambda: nn.Sequential(nn.Linear(5, 4, **WIDE), nn.Linear(4, 2, **WIDE)), [_random(3, 5)]
     ),
-    "Dropout": partial(check_tape, lambda: nn.Dropout(0.5), [_random(3, 5)], rng=lambda: np.random.default_rng(1)),
+    "Dropout": partial(check_tape, lambda: nn.Dropout(0.5), [_random(3, 5)], streams=lambda: np.random.default_rng(1)),
     "RNNCell": partial(check_tape, lambda: nn.RNNCell(5, 2, **WIDE), [_random(3, 5)]),
     "LSTMCell": partial(check_tape, lambda: nn.LSTMCell(5, 2, **WIDE), [_random(3, 5)]),
     "GRUCell": partial(check_tape, lambda: nn.GRUCell(5, 2, **WIDE), [_random(3, 5)]),
@@ -177,17 +187,17 @@ LAYERS = {
                             lengths=lambda: LENGTHS),
     "GRU": partial(check_tape, lambda: nn.GRU(5, 2, **WIDE), [_random(4, 3, 5)], lengths=lambda: LENGTHS),
     "LSTM with zoneout": partial(
-        check_tape, lambda: nn.LSTM(5, 2, zoneout=(0.5, 0.25), **WIDE), [_random(2, 3, 5)], rng=_same_draws
+        check_tape, lambda: nn.LSTM(5, 2, zoneout=(0.5, 0.25), **WIDE), [_random(2, 3, 5)], streams=_same_draws
     ),
     "GRU with zoneout": partial(
-        check_tape, lambda: nn.GRU(5, 2, zoneout=0.5, **WIDE), [_random(4, 3, 5)], order=1, rng=_same_draws
+        check_tape, lambda: nn.GRU(5, 2, zoneout=0.5, **WIDE), [_random(4, 3, 5)], order=1, streams=_same_draws
     ),
     "LSTM two layers, bidirectional, dropout": partial(
         check_tape,
         lambda: nn.LSTM(5, 2, 2, dropout=0.5, bidirectional=True, recurrent_dropout=("ours", 0.25), **WIDE),
         [_random(4, 3, 5)],
         order=1,
-        rng=_same_draws,
+        streams=_same_draws,
     ),
 }
 LOSSES = {
@@ -200,15 +210,14 @@ LOSSES = {
         check_tape, lambda: lambda z: nn.bce_with_logits(z, (TOKENS > 1).astype(float)), [_random(3, 3)]
     ),
 }
+# name: how it is made, its inputs, and what else goes to every call
 MODELS = {
-    "LanguageModel": partial(check_tape, lambda: LanguageModel(5, 4, 3, init=0.7, **WIDE), [TOKENS], order=1),
-    "SequenceClassifier": partial(check_tape, lambda: SequenceClassifier(5, 3, 4, init=0.7, **WIDE),
-                                  [_random(4, 3, 5)], order=1, lengths=lambda: LENGTHS),
-    "TextClassifier": partial(check_tape, lambda: TextClassifier(_random(5, 4), 3, 2, train_vectors=True, init=0.7,
-                                                                 **WIDE), [TOKENS], order=1),
-    "Tagger": partial(check_tape, lambda: Tagger(_random(5, 4), 3, classes=0, filters=6, kernel=3, hidden=2,
-                                                 activation="tanh", conv_activation="tanh", init=0.7, **WIDE),
-                      [TOKENS], order=1),
+    "LanguageModel": (lambda: LanguageModel(5, 4, 3, init=0.7, **WIDE), [TOKENS], {}),
+    "SequenceClassifier": (lambda: SequenceClassifier(5, 3, 4, init=0.7, **WIDE), [_random(4, 3, 5)],
+                           {"lengths": lambda: LENGTHS}),
+    "TextClassifier": (lambda: TextClassifier(_random(5, 4), 3, 2, train_vectors=True, init=0.7, **WIDE), [TOKENS], {}),
+    "Tagger": (lambda: Tagger(_random(5, 4), 3, classes=0, filters=6, kernel=3, hidden=2, activation="tanh",
+                              conv_activation="tanh", init=0.7, **WIDE), [TOKENS], {}),
 }
 
 
@@ -219,9 +228,12 @@ def cases():
     """Every case, in the order of the table."""
     for name, (function, *arrays) in suite_ops.CASES.items():
         yield Case("op", name, partial(check_op, function, *arrays))
-    for kind, table in (("cell", FORMS), ("layer", LAYERS), ("loss", LOSSES), ("model", MODELS)):
+    for kind, table in (("cell", FORMS), ("layer", LAYERS), ("loss", LOSSES)):
         for name, parts in table.items():
             yield Case(kind, name, parts)
+    for name, (make, inputs, call) in MODELS.items():
+        yield Case("model", name, partial(check_model, make, inputs, **call),
+                   partial(check_tape, make, inputs, order=1, **call))
 
 
 def named(name):

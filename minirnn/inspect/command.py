@@ -1,6 +1,5 @@
 """``minirnn inspect RUN|CELL``: the BPTT microscope as one HTML file."""
 
-import difflib
 import json
 import sys
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from minirnn.inspect.inspection import as_json
 from minirnn.inspect.page import page
 from minirnn.inspect.run import inspect_run
 from minirnn.inspect.specimen import inspect_cell
+from minirnn.nn.recurrent_dropout import ALIASES, SCHEMES
 from minirnn.train.supervised import need_rate
 
 HELP = f"""Look into a recurrent layer, per gate and time step: gradient norms, saturation, dropout masks, contents, and
@@ -49,7 +49,7 @@ class Options:
     hidden: Annotated[int | None, arg(help="CELL: units (default 32)")] = None
     seed: Annotated[int | None, arg(help="CELL: of its weights, input and masks (default 0)")] = None
     rate: Annotated[float | None, arg(help="CELL: recurrent dropout, probability of dropping (default 0)")] = None
-    scheme: Annotated[Literal["ours", "gal", "moon"] | None, arg(help="CELL: what is dropped")] = None
+    scheme: Annotated[Literal[*SCHEMES, *ALIASES] | None, arg(help="CELL: what is dropped")] = None
     sampling: Annotated[Literal["per_step", "per_sequence"] | None, arg(help="CELL: how often")] = None
 
 
@@ -106,7 +106,6 @@ def is_run_folder(target):
     what = f"a run folder of 'minirnn train' or one of {', '.join(CELLS)}"
     if path.exists():
         raise InputError(must_be("inspect", "RUN", what, f"{target!r}, which has no config.json"))
-    runs = [config.parent.name for config in path.parent.glob("*/config.json")]
-    alike = near(target) + [str(path.parent / name) for name in difflib.get_close_matches(path.name, runs)]
-    cause = f"did you mean {' or '.join(alike)}?" if alike else "there is no such folder"
+    runs = [str(config.parent) for config in path.parent.glob("*/config.json")]
+    cause = near(target, *runs) or "there is no such folder"
     raise InputError(must_be("inspect", "RUN|CELL", what, repr(target), cause))

@@ -17,7 +17,7 @@ DRIVE = 1.0  # standard deviation of the inputs
 def inspect_cell(name, hidden=32, steps=40, batch=8, seed=0, rate=0.0, scheme=None, sampling="per_step", spectra=None):
     """A seeded random layer of the cell called ``name`` at each of its settings -> Inspection.
 
-    D = H inputs, normal; L is a random direction of the last h. rate, scheme (where None "ours", or what acts instead
+    D = H inputs, normal; L is a random direction of the last h. rate, scheme (where None "update", or what acts instead
     of it) and sampling of recurrent dropout as in training. Raises InputError for an unknown cell (with near names) or
     sizes that are no positive integers.
     """
@@ -30,8 +30,8 @@ def inspect_cell(name, hidden=32, steps=40, batch=8, seed=0, rate=0.0, scheme=No
     direction = rng.standard_normal((batch, hidden))
     zeros = np.zeros((batch, hidden))
     dfinal = (direction / np.linalg.norm(direction), *(zeros for _ in cell.states[1:]))
-    scheme = scheme or (cell.instead.get("ours", "ours"))
-    masks = _masks(cell, RecurrentDropout(scheme, rate, sampling), seed, x)
+    dropout = RecurrentDropout(scheme or cell.instead.get("ours", "ours"), rate, sampling)
+    masks = _masks(cell, dropout, seed, x)
     slider, choices = cell.settings
     frames = []
     for label, gain, biases in choices:
@@ -40,14 +40,15 @@ def inspect_cell(name, hidden=32, steps=40, batch=8, seed=0, rate=0.0, scheme=No
         weights = weights._replace(weight_hh=gain * weights.weight_hh, bias_ih=bias)
         scope = microscope(cell, x, (zeros,) * len(cell.states), weights, masks, dfinal=dfinal, spectra=spectra)
         frames.append(Frame(label, "", (scope,)))
-    dropout = f", recurrent dropout {scheme} with rate {rate:g}, {sampling.replace('_', ' ')}" if rate else ""
+    how_often = sampling.replace("_", " ")
+    dropped = f", recurrent dropout of the {dropout.scheme} with rate {rate:g}, {how_often}" if rate else ""
     return Inspection(
         name=found,
         cell=cell,
         slider=slider,
         subject=f"A random {found} layer: {hidden} units, W_ih Glorot uniform, W_hh orthogonal in every gate, biases 0 "
         f"but for the slider's, seed {seed}; {steps} steps of normal inputs with standard deviation {DRIVE:g}, {batch} "
-        f"rows{dropout}.",
+        f"rows{dropped}.",
         loss="L is one random direction of the last hidden states, its gradient of norm 1 there: whatever is found at "
         "earlier steps has come back through time.",
         frames=tuple(frames),

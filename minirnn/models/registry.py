@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be, near
+from minirnn.memory_limit import check_fits
 from minirnn.train import execute
 from minirnn.train.checkpoint import CheckpointError, checkpoints, read_checkpoint
 from minirnn.train.run_folder import RunFolder
@@ -129,6 +130,7 @@ def make(name, config, folder=None, runs=None):
 
     InputError for an ingredient that is missing, still training, diverged, or of other settings.
     """
+    check_fits("train", "sizes", config.least_bytes(), "choose fewer units, layers or smaller batches")
     found = {key: Path(runs or "runs") / folder_name(*one) for key, one in ingredients_of(name, config).items()}
     for key, (inner, wanted) in ingredients_of(name, config).items():
         _check_ingredient(key, inner, wanted, found[key])

@@ -24,7 +24,7 @@ models:
 
 examples: minirnn train word-lm --quick
           minirnn train char-lm --text mybook.txt --hidden 256 --name mybook
-          minirnn train word-lm --preset thesis --rate 0.25 --scheme ours
+          minirnn train word-lm --preset thesis --rate 0.25 --scheme update
           minirnn train --resume runs/mybook
 
 Each form has --help. {EXIT_STATUS}"""

@@ -11,6 +11,7 @@ from minirnn.autograd.compiled import empty
 from minirnn.autograd.tape import lift
 from minirnn.errors import InputError, must_be
 from minirnn.nn.module import Module, parameter
+from minirnn.nn.streams import streams as as_streams
 
 
 def check_rate(where, rate, cause="it is the probability of dropping"):
@@ -27,11 +28,10 @@ def check_size(where, name, size):
     return int(size)
 
 
-def check_rng(where, rng):
+def check_generator(where, rng):
     """A numpy Generator, or InputError."""
     if not isinstance(rng, np.random.Generator):
-        cause = "np.random.default_rng(seed) makes one; a seed would draw the same masks at every call"
-        raise InputError(must_be(where, "rng", "a numpy Generator", repr(rng), cause))
+        raise InputError(must_be(where, "what streams give", "a numpy Generator", repr(rng)))
     return rng
 
 
@@ -91,22 +91,25 @@ class Embedding(Module):
 class Dropout(Module):
     """In training, entries are dropped with probability ``rate`` and the others divided by 1 - rate; else identity.
 
-    ``rng`` (a numpy Generator) is given here or with each call; the mask has x's shape. Thesis (3.3.15).
+    ``streams``, as ``nn.streams`` takes them, are given here or with each call; the mask has x's shape and comes from
+    the stream called ``purpose``: Dropout(0.5, purpose="input")(x, streams=7). Thesis (3.3.15).
     """
 
-    def __init__(self, rate=0.5, *, rng=None):
-        self.rate, self.rng = check_rate("Dropout", rate), rng
+    def __init__(self, rate=0.5, *, purpose="dropout", streams=None):
+        if isinstance(streams, numbers.Integral):
+            cause = "a seed would draw the same mask at every call"
+            raise InputError(must_be("Dropout", "streams", "a Generator or Streams here", repr(streams), cause))
+        self.rate, self.purpose, self.streams = check_rate("Dropout", rate), purpose, as_streams(streams)
 
-    def forward(self, x, rng=None):
+    def forward(self, x, *, streams=None):
         check_float("Dropout", "x", lift(x))
         if not self.training or self.rate == 0:
             return x
-        rng = self.rng if rng is None else rng
-        if rng is None:
-            cause = "pass rng= here or to Dropout"
-            raise InputError(must_be("Dropout", "rng", "a numpy Generator in training", None, cause))
-        check_rng("Dropout", rng)
-        keep = 1 - self.rate
+        streams = self.streams if streams is None else as_streams(streams)
+        if streams is None:
+            what, cause = "a seed, a Generator or Streams in training", "pass streams= here or to Dropout"
+            raise InputError(must_be("Dropout", "streams", what, None, cause))
+        rng, keep = check_generator("Dropout", streams(self.purpose)), 1 - self.rate
         return ops.dropout(x, Tensor(draw_mask(rng, x.shape, keep, x.value, 1 / keep)))
 
 

@@ -1,5 +1,8 @@
 """Recurrent layers and single-step cells with PyTorch's calls, argument order and parameter names."""
 
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
 import numpy as np
 
 from minirnn import cells, ops
@@ -8,52 +11,80 @@ from minirnn.autograd import Tensor
 from minirnn.autograd.tape import lift
 from minirnn.border import check_positive
 from minirnn.cells import Masks
-from minirnn.errors import InputError, check_shape, must_be
-from minirnn.nn.layers import check_rate, check_rng, check_size, draw_mask
+from minirnn.errors import InputError, check_shape, must_be, near
+from minirnn.nn.layers import check_rate, check_size, draw_mask
 from minirnn.nn.module import Module, parameter
 from minirnn.nn.recurrence import one_step, recurrence
 from minirnn.nn.recurrent_dropout import as_recurrent_dropout, for_cell, zoneout_masks, zoneout_rates
+from minirnn.nn.streams import streams as as_streams
 
 
-def _named(where, rng):
-    """rng as a function (purpose, layer) -> numpy Generator; a Generator serves every purpose in order of calls."""
-    return rng if rng is None or callable(rng) else lambda *name: check_rng(where, rng)
+@dataclass(frozen=True)
+class LayerOptions:
+    """What every recurrent layer may be given by name, as its keywords; ``Recurrent`` says what each is for."""
+
+    bias: bool = True
+    batch_first: bool = False
+    dropout: float = 0.0
+    bidirectional: bool = False
+    recurrent_dropout: Any = None
+    zoneout: Any = None
+    rng: Any = None
+    dtype: Any = np.float32
+    kernels: str | None = None
+    clip_step: float | None = None
+    checkpoint_every: int | None = None
+
+    # what a layer keeps as attributes of its own
+    KEPT: ClassVar[tuple] = ("bias", "batch_first", "dropout", "bidirectional", "recurrent_dropout", "zoneout",
+                             "kernels", "clip_step", "checkpoint_every")
+
+    @classmethod
+    def checked(cls, where, cell, given):
+        """The options as one, or InputError for a name that there is not or a value that does not fit the cell."""
+        known = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise InputError(must_be(where, "option", f"one of {', '.join(known)}", repr(name), near(name, known)))
+        options = cls(**given)
+        if options.clip_step is not None:
+            check_positive(where, "clip_step", options.clip_step)
+        if options.checkpoint_every is not None:
+            check_positive(where, "checkpoint_every", options.checkpoint_every, whole=True)
+        return replace(options, bias=bool(options.bias), bidirectional=bool(options.bidirectional),
+                       dropout=check_rate(where, options.dropout),
+                       recurrent_dropout=as_recurrent_dropout(options.recurrent_dropout),
+                       zoneout=zoneout_rates(where, cell, options.zoneout))
 
 
 class Recurrent(Module):
     """What RNN, LSTM and GRU layers share: stacking, directions, dropout between layers, states, lengths.
 
-    Called as layer(x, state=None, lengths=None, rng=None) -> y, final state, as in PyTorch: x (T, B, D), or (B, T, D)
-    with batch_first, or (T, D) without a batch; y (T, B, dirs * H); each state (layers * dirs, B, H), zeros if None.
+    Called as layer(x, state=None, lengths=None, *, streams=None) -> y, final state, as in PyTorch: x (T, B, D), or
+    (B, T, D) with batch_first, or (T, D) without a batch; y (T, B, dirs * H); each state (layers * dirs, B, H), zeros
+    if None.
     checkpoint_every=k keeps only every k-th state for the backward pass and computes the rest again (``minirnn.bptt``).
     lengths (B,) ends each row at its own step: y is zero after it and the final state is the row's own.
     recurrent_dropout: see nn.RecurrentDropout. zoneout (LSTM, GRU): the probability that a unit keeps its old value in
     a step, in evaluation the share of it that stays (slides); for an LSTM also a pair, of the memory and the hidden
     state. Where both are given, dropout makes the new state and zoneout chooses between it and the old one.
-    rng: a numpy Generator, or a function (purpose, layer) -> Generator, needed where a mask is drawn in training.
+    rng draws the initial weights. streams, as ``nn.streams`` takes them, are needed where a mask is drawn in training.
     Raises InputError or DtypeError for anything that does not fit.
     """
 
-    def __init__(self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                 recurrent_dropout, rng, dtype, kernels, clip_step, checkpoint_every, zoneout=None):
+    def __init__(self, cell, input_size, hidden_size, num_layers, options):
         where = type(self).__name__
-        self.cell, self.batch_first, self.bidirectional, self.bias = cell, batch_first, bool(bidirectional), bool(bias)
+        options = LayerOptions.checked(where, cell, options)
+        vars(self).update({name: getattr(options, name) for name in LayerOptions.KEPT})
+        self.cell = cell
         self.input_size = check_size(where, "input_size", input_size)
         self.hidden_size = check_size(where, "hidden_size", hidden_size)
         self.num_layers = check_size(where, "num_layers", num_layers)
-        self.dropout = check_rate(where, dropout)
-        self.recurrent_dropout = as_recurrent_dropout(recurrent_dropout)
-        self.zoneout = zoneout_rates(where, cell, zoneout)
-        if clip_step is not None:
-            check_positive(where, "clip_step", clip_step)
-        if checkpoint_every is not None:
-            check_positive(where, "checkpoint_every", checkpoint_every, whole=True)
-        self.kernels, self.clip_step, self.checkpoint_every = kernels, clip_step, checkpoint_every
-        rng = np.random.default_rng(rng)
+        rng = np.random.default_rng(options.rng)
         for layer in range(self.num_layers):
             inputs = self.input_size if layer == 0 else self.hidden_size * self.directions
             for suffix in self._suffixes(layer):
-                weights = cell.initial(rng, inputs, self.hidden_size, dtype, bias)
+                weights = cell.initial(rng, inputs, self.hidden_size, options.dtype, self.bias)
                 for name, value in weights._asdict().items():
                     if value is not None:
                         setattr(self, name + suffix, parameter(value))
@@ -70,9 +101,9 @@ class Recurrent(Module):
         suffix = self._suffixes(layer)[int(reverse)]
         return self.cell.Weights(*(getattr(self, name + suffix, None) for name in self.cell.Weights._fields))
 
-    def forward(self, x, state=None, lengths=None, rng=None):
+    def forward(self, x, state=None, lengths=None, *, streams=None):
         where = type(self).__name__
-        x, rng = lift(x), _named(where, rng)
+        x, streams = lift(x), as_streams(streams)
         batched = x.ndim == 3
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             form = "(B, T, D)" if self.batch_first else "(T, B, D)"
@@ -85,7 +116,7 @@ class Recurrent(Module):
             outputs = []
             for reverse in range(self.directions):
                 place = layer * self.directions + reverse
-                masks = self._masks(x, place, rng)
+                masks = self._masks(x, place, streams)
                 y, final = recurrence(
                     self.cell, x, state[place], self.weights(layer, reverse), masks, lengths=lengths,
                     reverse=bool(reverse), form=self.kernels, clip_step=self.clip_step,
@@ -95,7 +126,7 @@ class Recurrent(Module):
                 finals.append(final)
             x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
             if layer + 1 < self.num_layers:
-                x = self._between(x, layer, rng)
+                x = self._between(x, layer, streams)
         final = tuple(map(ops.stack, zip(*finals)))
         if not batched:
             x, final = ops.squeeze(x, 1), tuple(ops.squeeze(s, 1) for s in final)
@@ -121,13 +152,13 @@ class Recurrent(Module):
             parts.append([s[k] for k in range(places)])
         return list(zip(*parts))
 
-    def _masks(self, x, place, rng):
+    def _masks(self, x, place, streams):
         """The masks of one layer and direction, numbered ``place``; dropout and zoneout have streams of their own."""
         if self.recurrent_dropout is None and not any(self.zoneout.values()):
             return Masks()
 
         def generator(purpose, rates):
-            return self._need(rng)(purpose, place) if self.training and any(rates.values()) else None
+            return self._need(streams)(purpose, place) if self.training and any(rates.values()) else None
 
         masks, options = Masks(), (*x.shape[:2], self.hidden_size, x.value, self.training)
         if self.recurrent_dropout is not None:
@@ -135,17 +166,18 @@ class Recurrent(Module):
             masks = for_cell(self.cell, masks)
         return masks._replace(**zoneout_masks(self.zoneout, generator("zoneout", self.zoneout), *options))
 
-    def _between(self, x, layer, rng):
+    def _between(self, x, layer, streams):
         if not self.training or self.dropout == 0:
             return x
         keep = 1 - self.dropout
-        return ops.dropout(x, Tensor(draw_mask(self._need(rng)("between", layer), x.shape, keep, x.value, 1 / keep)))
+        generator = self._need(streams)("between", layer)
+        return ops.dropout(x, Tensor(draw_mask(generator, x.shape, keep, x.value, 1 / keep)))
 
-    def _need(self, rng):
-        if rng is None:
-            what = "a numpy Generator (or a function that returns one) where dropout trains"
-            raise InputError(must_be(type(self).__name__, "rng", what, None, "pass rng=, or call eval()"))
-        return rng
+    def _need(self, streams):
+        if streams is None:
+            what = "a seed, a Generator or Streams where dropout trains"
+            raise InputError(must_be(type(self).__name__, "streams", what, None, "pass streams=, or call eval()"))
+        return streams
 
 
 class RNN(Recurrent):
@@ -154,12 +186,8 @@ class RNN(Recurrent):
     RNN(D, H)(x, h0) -> y (T, B, dirs * H), h_n (layers * dirs, B, H); see Recurrent for the call.
     """
 
-    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
-                 dropout=0.0, bidirectional=False, *, recurrent_dropout=None, rng=None, dtype=np.float32, kernels=None,
-                 clip_step=None, checkpoint_every=None):
-        super().__init__(cells.RNN(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first, dropout,
-                         bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
-                         checkpoint_every)
+    def __init__(self, input_size, hidden_size, num_layers=1, *, nonlinearity="tanh", **options):
+        super().__init__(cells.RNN(nonlinearity), input_size, hidden_size, num_layers, options)
 
 
 class LSTM(Recurrent):
@@ -168,12 +196,8 @@ class LSTM(Recurrent):
     LSTM(D, H)(x, (h0, c0)) -> y (T, B, dirs * H), (h_n, c_n) each (layers * dirs, B, H); see Recurrent for the call.
     """
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, *, recurrent_dropout=None, zoneout=None, forget_gate=True, activation="tanh",
-                 rng=None, dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):
-        super().__init__(cells.LSTM(forget_gate, activation), input_size, hidden_size, num_layers, bias, batch_first,
-                         dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
-                         checkpoint_every, zoneout)
+    def __init__(self, input_size, hidden_size, num_layers=1, *, forget_gate=True, activation="tanh", **options):
+        super().__init__(cells.LSTM(forget_gate, activation), input_size, hidden_size, num_layers, options)
 
 
 class PeepholeLSTM(Recurrent):
@@ -182,11 +206,8 @@ class PeepholeLSTM(Recurrent):
     PeepholeLSTM(D, H)(x, (h0, c0)) -> y (T, B, dirs * H), (h_n, c_n) each (layers * dirs, B, H); see Recurrent.
     """
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, *, recurrent_dropout=None, zoneout=None, rng=None, dtype=np.float32, kernels=None,
-                 clip_step=None, checkpoint_every=None):
-        super().__init__(cells.PeepholeLSTM(), input_size, hidden_size, num_layers, bias, batch_first, dropout,
-                         bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step, checkpoint_every, zoneout)
+    def __init__(self, input_size, hidden_size, num_layers=1, **options):
+        super().__init__(cells.PeepholeLSTM(), input_size, hidden_size, num_layers, options)
 
 
 class GRU(Recurrent):
@@ -196,12 +217,8 @@ class GRU(Recurrent):
     GRU(D, H)(x, h0) -> y (T, B, dirs * H), h_n (layers * dirs, B, H); see Recurrent for the call.
     """
 
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, *, reset_after=False, convention=None, recurrent_dropout=None, zoneout=None,
-                 rng=None, dtype=np.float32, kernels=None, clip_step=None, checkpoint_every=None):
-        super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, num_layers, bias, batch_first,
-                         dropout, bidirectional, recurrent_dropout, rng, dtype, kernels, clip_step,
-                         checkpoint_every, zoneout)
+    def __init__(self, input_size, hidden_size, num_layers=1, *, reset_after=False, convention=None, **options):
+        super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, num_layers, options)
 
 
 class SingleStep(Module):
@@ -231,14 +248,14 @@ class SingleStep(Module):
 class RNNCell(SingleStep):
     """One step of RNN: RNNCell(D, H)(x, h) -> h."""
 
-    def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", *, rng=None, dtype=np.float32):
+    def __init__(self, input_size, hidden_size, *, bias=True, nonlinearity="tanh", rng=None, dtype=np.float32):
         super().__init__(cells.RNN(nonlinearity), input_size, hidden_size, bias, rng, dtype)
 
 
 class LSTMCell(SingleStep):
     """One step of LSTM: LSTMCell(D, H)(x, (h, c)) -> (h, c)."""
 
-    def __init__(self, input_size, hidden_size, bias=True, *, forget_gate=True, activation="tanh", rng=None,
+    def __init__(self, input_size, hidden_size, *, bias=True, forget_gate=True, activation="tanh", rng=None,
                  dtype=np.float32):
         super().__init__(cells.LSTM(forget_gate, activation), input_size, hidden_size, bias, rng, dtype)
 
@@ -246,7 +263,7 @@ class LSTMCell(SingleStep):
 class GRUCell(SingleStep):
     """One step of GRU: GRUCell(D, H)(x, h) -> h."""
 
-    def __init__(self, input_size, hidden_size, bias=True, *, reset_after=False, convention=None, rng=None,
+    def __init__(self, input_size, hidden_size, *, bias=True, reset_after=False, convention=None, rng=None,
                  dtype=np.float32):
         super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, bias, rng, dtype)
 

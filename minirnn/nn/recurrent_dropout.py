@@ -6,7 +6,9 @@ from minirnn.cells import Masks
 from minirnn.errors import InputError, in_our_words, must_be
 from minirnn.nn.layers import check_rate, draw_mask
 
-SCHEMES = ("gal", "moon", "ours")
+# what is dropped: (the name in the sources, which is also its field of Masks)
+SCHEMES = {"state": "gal", "memory": "moon", "update": "ours"}
+ALIASES = {alias: scheme for scheme, alias in SCHEMES.items()}
 WHERE = "recurrent_dropout"
 
 
@@ -14,11 +16,13 @@ WHERE = "recurrent_dropout"
 class RecurrentDropout:
     """Recurrent dropout of one layer.
 
-    scheme: "gal" drops the hidden state that enters the gates, thesis (3.3.8), "moon" the cell, thesis (3.3.9), "ours"
-    (the default) the update, thesis (3.3.10); rate: probability of dropping, or, without a scheme, a dict
+    scheme: "state" drops the hidden state that enters the gates, thesis (3.3.8), "memory" the cell, thesis (3.3.9),
+    "update" (the default) the update, thesis (3.3.10); "gal", "moon" and "ours", the names in the tables, are taken as
+    well: RecurrentDropout("gal").scheme is "state". rate: probability of dropping, or, without a scheme, a dict
     {scheme: rate} to combine schemes; sampling: "per_step" or "per_sequence"; scaling: "test" multiplies by
     keep = 1 - rate in evaluation, thesis (3.3.2), "inverted" divides by keep in training, thesis (3.3.15). What is left
-    of old updates then: thesis (3.3.11)-(3.3.14) for moon, which multiplies again at every step, (3.3.16) for ours.
+    of old updates then: thesis (3.3.11)-(3.3.14) for "memory", which multiplies again at every step, (3.3.16) for
+    "update".
     Raises InputError for anything else.
     """
 
@@ -33,11 +37,15 @@ class RecurrentDropout:
             if self.scheme is not None:
                 cause = "the keys are the schemes"
                 raise InputError(must_be(WHERE, "scheme", "left out where rate is a dict", repr(self.scheme), cause))
-            object.__setattr__(self, "rate", dict(self.rate))
-        elif self.scheme is None:
-            object.__setattr__(self, "scheme", "ours")
+            rates = {_canonical(name): rate for name, rate in self.rate.items()}
+            if len(rates) < len(self.rate):
+                got, cause = ", ".join(map(repr, self.rate)), "gal is state, moon is memory, ours is update"
+                raise InputError(must_be(WHERE, "the keys of rate", "different schemes", got, cause))
+            object.__setattr__(self, "rate", rates)
+        else:
+            object.__setattr__(self, "scheme", "update" if self.scheme is None else _canonical(self.scheme))
         for scheme in self.rate if isinstance(self.rate, dict) else (self.scheme,):
-            if scheme not in SCHEMES:
+            if scheme not in list(SCHEMES):
                 raise InputError(must_be(WHERE, "scheme", f"one of {', '.join(SCHEMES)}", repr(scheme)))
         for rate in self.rates().values():
             check_rate(WHERE, rate)
@@ -56,17 +64,21 @@ class RecurrentDropout:
         rng is a numpy Generator (used in training only); ``like`` an array that gives float type and device.
         """
         factors = {}
-        for scheme in SCHEMES:
+        for scheme, field in SCHEMES.items():
             rate = self.rates().get(scheme, 0)
             if rate == 0:
                 continue
             keep = 1 - rate
             if training:
                 shape = (steps, batch, hidden) if self.sampling == "per_step" else (batch, hidden)
-                factors[scheme] = draw_mask(rng, shape, keep, like, 1 / keep if self.scaling == "inverted" else 1.0)
+                factors[field] = draw_mask(rng, shape, keep, like, 1 / keep if self.scaling == "inverted" else 1.0)
             elif self.scaling == "test":
-                factors[scheme] = float(like.dtype.type(keep))
+                factors[field] = float(like.dtype.type(keep))
         return Masks(**factors)
+
+
+def _canonical(scheme):
+    return ALIASES.get(scheme, scheme) if isinstance(scheme, str) else scheme
 
 
 def as_recurrent_dropout(value):
@@ -77,7 +89,7 @@ def as_recurrent_dropout(value):
     if isinstance(value, dict) and value:
         if set(value) <= set(known):
             return RecurrentDropout(**value)
-        if set(value) <= set(SCHEMES):
+        if set(value) <= {*SCHEMES, *ALIASES}:
             return RecurrentDropout(rate=value)
     if isinstance(value, (tuple, list)) and len(value) <= len(known):
         return RecurrentDropout(*value)
@@ -85,11 +97,11 @@ def as_recurrent_dropout(value):
     raise InputError(must_be(WHERE, "value", f"{what} to rates", repr(value)))
 
 
-def of_piece(rng, number, sampling):
-    """The streams of piece ``number`` of a sequence that layers run in pieces, for ``rng`` (purpose, *numbers) ->
-    Generator: other draws for every piece, the same ones for recurrent dropout with ``sampling`` "per_sequence"."""
+def of_piece(streams, number, sampling):
+    """The streams of piece ``number`` of a sequence that layers run in pieces, for ``streams`` (purpose, *numbers)
+    -> Generator: other draws for every piece, the same ones for recurrent dropout with ``sampling`` "per_sequence"."""
     kept = ("recurrent",) if sampling == "per_sequence" else ()
-    return lambda purpose, *numbers: rng(purpose, *numbers) if purpose in kept else rng(purpose, *numbers, number)
+    return lambda purpose, *numbers: streams(purpose, *numbers, *(() if purpose in kept else (number,)))
 
 
 def zoneout_rates(where, cell, value):
@@ -97,6 +109,8 @@ def zoneout_rates(where, cell, value):
     if value is None:
         return {}
     names = [name for name in ("zoneout_c", "zoneout_h") if name in cell.masks]
+    if not names:
+        raise InputError(must_be(where, "zoneout", f"left out for an {cell.name}", repr(value)))
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * len(names)
     if len(given) != len(names):
         what = "a rate" + (" or a pair (z_c, z_h)" if len(names) > 1 else "")

@@ -9,16 +9,16 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from minirnn.errors import InputError, must_be, near
 
 
-def option(default, help="", choices=None, least=None, positive=False, place=False, fixed=False):
+def option(default, help="", choices=None, least=None, most=None, positive=False, place=False, fixed=False):
     """A field of a Config.
 
-    choices: the values it may have; least: it is an integer of at least so much; positive: it is a number above 0.
+    choices: the values it may have; least, most: it is an integer in these bounds; positive: it is a number above 0.
     A field whose default is None, or whose type says so, may be None. place: it says where something lies, so that it
     may change when a run is resumed: a text file that was moved. fixed: the model's name says it, so that it is no
     option of the command line.
     """
-    known = {"help": help, "choices": choices, "least": least, "positive": positive, "place": place,
-             "fixed": fixed}
+    known = {"help": help, "choices": choices, "least": least, "most": most, "positive": positive,
+             "place": place, "fixed": fixed}
     return field(default=default, metadata=known)
 
 
@@ -49,14 +49,15 @@ class Config:
             what = "one of " + ", ".join(str(choice) for choice in rule["choices"])
             raise InputError(must_be(self.where, each.name, what, repr(value), near(str(value), rule["choices"])))
         if rule.get("least") is not None:
-            self.check_count(each.name, value, rule["least"])
+            self.check_count(each.name, value, rule["least"], rule["most"])
         if rule.get("positive") and not (_is_number(value) and 0 < value < math.inf):
             raise InputError(must_be(self.where, each.name, "a positive number", repr(value)))
 
-    def check_count(self, name, value, least=1):
-        """InputError unless ``value``, called ``name``, is an integer of at least ``least``."""
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise InputError(must_be(self.where, name, f"an integer of at least {least}", repr(value)))
+    def check_count(self, name, value, least, most=None):
+        """InputError unless ``value``, called ``name``, is an integer of at least ``least`` and at most ``most``."""
+        if not isinstance(value, int) or isinstance(value, bool) or value < least or value > (most or value):
+            what = f"at least {least}" if most is None else f"{least} to {most}"
+            raise InputError(must_be(self.where, name, f"an integer of {what}", repr(value)))
 
     def check_rates(self, name, count):
         """Make the field ``name`` a tuple of ``count`` probabilities below 1; InputError where it is none."""
@@ -159,7 +160,11 @@ class RunConfig(Config):
     device: str = option("cpu", "cpu, or cuda for the first GPU")
     log_every: int = option(20, "updates between lines of metrics.jsonl", least=1)
     checkpoint_every: int = option(500, "updates between checkpoints (one more after every epoch)", least=1)
-    snapshots: int = option(0, "so many checkpoints are never deleted: for 'minirnn inspect'", least=0)
+    snapshots: int = option(0, "so many checkpoints are never deleted: for 'minirnn inspect'", least=0, most=100_000)
+
+    def least_bytes(self):
+        """Memory that a run of these sizes needs at the least: what cannot fit is refused before anything is made."""
+        return 0
 
 
 def from_presets(config, presets):

@@ -35,8 +35,9 @@ class Parser(argparse.ArgumentParser):
         found, unknown = self.parse_known_args(argv)
         if unknown:
             flag = unknown[0].partition("=")[0]
-            known = [each for action in self._actions for each in action.option_strings]
-            hints = [hint for hint in (near(flag, known), elsewhere(flag)) if hint]
+            known = [each.lstrip("-") for action in self._actions for each in action.option_strings]
+            meant = near(flag.lstrip("-"), known).replace("mean ", "mean --")
+            hints = [hint for hint in (meant, elsewhere(flag)) if hint]
             raise InputError("; ".join([f"{self.where}: option must be one that it has, got {flag!r}", *hints]))
         return vars(found)
 

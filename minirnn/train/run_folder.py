@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be
-from minirnn.files import Lock, make_folder, naming, sync_folder, write_atomically
+from minirnn.files import Lock, alive, make_folder, naming, sync_folder, write_atomically
 from minirnn.train.checkpoint import digest_of
 from minirnn.train.environment import environment
 
@@ -41,6 +41,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.lock = Lock(self.path / ".lock", f"run folder {self.path}")
         self.metrics = self.digest = None
+        self.entered = False
 
     @classmethod
     def create(cls, runs, name, config, files=None):
@@ -96,6 +97,7 @@ class RunFolder:
 
     def __enter__(self):
         self.lock.__enter__()
+        self.entered = True
         for litter in (*self.path.glob("*.tmp"), *self.path.glob("*/*.tmp")):  # of a process that was killed
             with naming(litter, "delete"):
                 litter.unlink(missing_ok=True)
@@ -105,7 +107,13 @@ class RunFolder:
         if self.metrics is not None:
             self.metrics.close()
             self.metrics = None
+        self.entered = False
         self.lock.__exit__(*exception)
+
+    def check(self):
+        """InputError where the folder was removed or replaced since it was entered: it is another process's now."""
+        if self.entered:
+            self.lock.check()
 
     def config(self):
         """What config.json says; InputError when it is damaged, was changed or is of an older minirnn."""
@@ -146,6 +154,7 @@ class RunFolder:
         """Write a JSON file of this folder whole or not at all, with the hash of its content."""
         value = without_nan(value)
         sealed = {**value, SEAL: digest_of(value)}
+        self.check()
         write_atomically(self.path / name, (json.dumps(sealed, indent=1) + "\n").encode())
 
     def read_file(self, name):
@@ -181,6 +190,7 @@ class RunFolder:
         """Keep bytes worth looking at as attachments/step-000000120-NAME -> that path below the folder."""
         if not re.fullmatch(r"[\w.+=-]+", name, re.ASCII):
             raise InputError(must_be("attachment", "name", "letters, digits and any of . _ - + =", repr(name)))
+        self.check()
         make_folder(self.path / "attachments")
         kept = f"attachments/step-{step:09d}-{name}"
         write_atomically(self.path / kept, data)
@@ -226,7 +236,8 @@ class RunFolder:
         self.digest.update(line)
 
     def metrics_state(self):
-        """{"bytes", "sha256"} of metrics.jsonl, now safely on the disk."""
+        """{"bytes", "sha256"} of metrics.jsonl, now safely on the disk; InputError as ``check``."""
+        self.check()
         with naming(self.path / "metrics.jsonl"):
             os.fsync(self.metrics.fileno())
             return {"bytes": self.metrics.tell(), "sha256": self.digest.hexdigest()}
@@ -257,20 +268,8 @@ def _sweep(path):
     """Remove what processes that were killed while they made the folder ``path`` left beside it."""
     for left in path.parent.glob(f".{path.name}.*.tmp"):
         pid = left.name.removeprefix(f".{path.name}.").partition("-")[0]
-        if left.is_dir() and (not pid.isdecimal() or not _alive(int(pid))):
+        if left.is_dir() and (not (pid.isascii() and pid.isdigit()) or not alive(int(pid))):
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(pid):
-    if os.name != "posix":
-        return True  # nobody asks there without harm
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # of another user
-        return True
-    return True
 
 
 def without_nan(value):

@@ -1,5 +1,6 @@
 """The usual procedure: one model, one loss, one learner, epochs over the data."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from minirnn import nn
 from minirnn.array import to_device
 from minirnn.errors import InputError
+from minirnn.nn.recurrent_dropout import SCHEMES
 from minirnn.train.config import RunConfig, option
 from minirnn.train.descent import Descent
 from minirnn.train.procedure import Phase, Procedure, patience
@@ -31,14 +33,16 @@ class SupervisedConfig(RunConfig):
 class RecurrentConfig(SupervisedConfig):
     """The same for a recurrent layer: its cell and size, its dropout, and dropout on its input and its output.
 
-    rate, scheme, sampling and scaling are those of nn.RecurrentDropout; init bounds the uniform initial parameters.
+    rate, scheme, sampling and scaling are those of nn.RecurrentDropout; init bounds the uniform initial parameters. A
+    scheme is kept under its name in the tables, "ours" for "update", so that runs of one kind have one configuration.
     """
 
     group = "recurrent layer"
     cell: str = option("lstm", choices=tuple(nn.RECURRENT))
     hidden: int = option(128, "units", least=1)
     rate: float = option(0.0, "recurrent dropout: probability of dropping")
-    scheme: str = option("ours", "recurrent dropout: what is dropped", choices=("ours", "gal", "moon"))
+    scheme: str = option("ours", "recurrent dropout: what is dropped (gal: the state, moon: the memory, ours: update)",
+                         choices=(*SCHEMES, *SCHEMES.values()))
     sampling: str = option("per_step", choices=("per_step", "per_sequence"))
     scaling: str = option("test", choices=("test", "inverted"))
     forward_dropout: tuple[float, float] = option((0.0, 0.0), "dropout of the layer's input and of its output")
@@ -51,6 +55,16 @@ class RecurrentConfig(SupervisedConfig):
         self.check_rates("rate", 1)
         object.__setattr__(self, "rate", self.rate[0])
         super().__post_init__()
+        object.__setattr__(self, "scheme", SCHEMES.get(self.scheme, self.scheme))
+
+    def recurrent_bytes(self, inputs=1, layers=1):
+        """Of the recurrent weights, their gradients and two states of the optimiser."""
+        shapes = nn.RECURRENT[self.cell](1, 1).cell.shapes(inputs, self.hidden)
+        values = sum(math.prod(shape) for shape in shapes.values())
+        return 4 * layers * values * np.dtype(self.dtype).itemsize
+
+    def least_bytes(self):
+        return self.recurrent_bytes()
 
     def recurrent_dropout(self):
         """The argument of that name of a recurrent layer."""

@@ -47,14 +47,6 @@ def test_chapter_has_every_part(path):
     assert "assert not caught.ok" in text and "<details>" in text
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
-def test_chapter_runs_on_a_clean_kernel_within_its_time(path):
-    notebook, seconds = chapters.execute(chapters.read(path), path.parent)
-    assert seconds < chapters.SECONDS
-    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
-
-
 def notebook_of(folder, *cells):
     import nbformat
 
@@ -91,6 +83,16 @@ def test_a_failing_cell_fails_the_command_and_keeps_the_file(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "FAILED" in out and "they differ" in out
     assert path.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_chapters_run_two_at_a_time_and_one_that_fails_is_named(tmp_path, capsys):
+    for name, source in (("01_right", "1 + 1"), ("02_wrong", "1 / 0"), ("03_too", "2 + 2")):
+        notebook_of(tmp_path, source).rename(tmp_path / f"{name}.ipynb")
+    assert main(["chapters", "run", "--jobs", "2", "--folder", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "02_wrong" in out and out.count("FAILED") == 1 and out.count("ran in") == 2
+    assert main(["chapters", "run", "01", "--jobs", "0", "--folder", str(tmp_path)]) == 2
 
 
 def test_figures_over_the_limit_are_refused(tmp_path):

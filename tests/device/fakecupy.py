@@ -120,9 +120,9 @@ class ndarray:
         TRAFFIC.count("down")
         return self._a.tolist()
 
-    def item(self, *place):
+    def item(self):
         TRAFFIC.count("sync")
-        return self._a.item(*place)
+        return self._a.item()
 
     def __len__(self):
         return len(self._a)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minirnn import Tensor, bptt, cells, nn, ops, optim
-from minirnn.array import Streams, device_of, to_cpu, to_device
+from minirnn.array import Streams, device_of, to_cpu, to_device, xp_of
 from minirnn.autograd import grad
 from minirnn.errors import InputError
 from minirnn.flow import jacobian_product
@@ -20,35 +20,56 @@ def values(*shape, seed=1):
 
 
 
+class Unrolled(nn.Module):
+    """A step of several layers: a cell, dropout of its output, a linear layer that is fed back."""
+
+    def __init__(self, **options):
+        self.cell, self.back, self.options = nn.GRUCell(5, 2, **WIDE), nn.Linear(2, 5, **WIDE), options
+        self.dropout = nn.Dropout(0.3, purpose="output")
+
+    def forward(self, x, lengths, streams):
+        def step(x, h, streams):
+            h = self.cell(x + ops.tanh(self.back(h)), h)
+            return self.dropout(h, streams=streams), h
+
+        zero = Tensor(xp_of(x.value).zeros((3, 2)))
+        return nn.unroll(step, x, zero, lengths=lengths, streams=streams, **self.options)
+
+
 LAYERS = {
     "Linear": (lambda: nn.Linear(5, 2, **WIDE), values(4, 3, 5), {}),
     "Conv1d": (lambda: nn.Conv1d(3, 4, 3, padding="causal", **WIDE), values(2, 3, 7), {}),
     "Embedding": (lambda: nn.Embedding(4, 3, **WIDE), IDS, {}),
-    "Dropout": (lambda: nn.Dropout(0.4), values(4, 3, 5), {"rng": 5}),
+    "Dropout": (lambda: nn.Dropout(0.4), values(4, 3, 5), {"streams": 5}),
     "RNN": (lambda: nn.RNN(5, 2, nonlinearity="relu", **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
     "LSTM": (lambda: nn.LSTM(5, 2, **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
     "LSTM of two layers, both directions": (
-        lambda: nn.LSTM(5, 2, 2, dropout=0.3, bidirectional=True, **WIDE), values(4, 3, 5), {"rng": 5}),
+        lambda: nn.LSTM(5, 2, 2, dropout=0.3, bidirectional=True, **WIDE), values(4, 3, 5), {"streams": 5}),
     "LSTM, batch first": (lambda: nn.LSTM(5, 2, batch_first=True, **WIDE), values(3, 4, 5), {}),
     "GRU": (lambda: nn.GRU(5, 2, **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
     "GRU, reset after": (lambda: nn.GRU(5, 2, reset_after=True, **WIDE), values(4, 3, 5), {}),
-    "zoneout": (lambda: nn.LSTM(5, 2, zoneout=(0.3, 0.2), **WIDE), values(4, 3, 5), {"rng": 5}),
+    "PeepholeLSTM": (lambda: nn.PeepholeLSTM(5, 2, **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
+    "LSTMCell": (lambda: nn.LSTMCell(5, 2, **WIDE), values(3, 5), {}),
+    "unroll": (lambda: Unrolled(), values(4, 3, 5), {"lengths": LENGTHS, "streams": 3}),
+    "unroll with checkpoints, reversed": (
+        lambda: Unrolled(checkpoint_every=3, reverse=True), values(4, 3, 5), {"lengths": LENGTHS, "streams": 3}),
+    "zoneout": (lambda: nn.LSTM(5, 2, zoneout=(0.3, 0.2), **WIDE), values(4, 3, 5), {"streams": 5}),
     "checkpoints": (lambda: nn.LSTM(5, 2, checkpoint_every=3, **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
     "clip_step": (lambda: nn.GRU(5, 2, clip_step=0.05, **WIDE), values(4, 3, 5), {}),
     **{f"{name} {scheme}": (
         lambda layer=layer, scheme=scheme: layer(5, 2, recurrent_dropout=(scheme, 0.3, "per_step", "inverted"), **WIDE),
-        values(4, 3, 5), {"rng": 5})
+        values(4, 3, 5), {"streams": 5})
        for name, layer, schemes in (("LSTM", nn.LSTM, ("gal", "moon", "ours")), ("RNN", nn.RNN, ("gal", "ours")))
        for scheme in schemes},
     "combined, per sequence": (
-        lambda: nn.LSTM(5, 2, recurrent_dropout={"gal": 0.2, "ours": 0.3}, **WIDE), values(4, 3, 5), {"rng": 5}),
+        lambda: nn.LSTM(5, 2, recurrent_dropout={"gal": 0.2, "ours": 0.3}, **WIDE), values(4, 3, 5), {"streams": 5}),
 }
 
 
 def run(name, device, training=True, second=False):
     """Outputs and gradients (or gradients of gradients) of a layer on a device, as NumPy arrays."""
     make, x, options = LAYERS[name]
-    options = {**options, **({"rng": np.random.default_rng(options["rng"])} if "rng" in options else {})}
+    options = {**options, **({"streams": np.random.default_rng(options["streams"])} if "streams" in options else {})}
     layer = make().to(device).train(training)
     x = Tensor(to_device(x, device), requires_grad=x.dtype.kind == "f")
     result = layer(x, **options)
@@ -68,7 +89,7 @@ def test_every_layer_computes_the_same_on_every_device(name, training, device):
         np.testing.assert_allclose(there, here, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", [name for name in LAYERS if name not in ("checkpoints", "clip_step")])
+@pytest.mark.parametrize("name", [n for n in LAYERS if "checkpoints" not in n and n != "clip_step"])
 def test_a_second_derivative_too(name, device):
     for there, here in zip(run(name, device, second=True), run(name, "cpu", second=True), strict=True):
         np.testing.assert_allclose(there, here, rtol=1e-10, atol=1e-12)
@@ -186,8 +207,8 @@ def test_redrawing_keeps_float_type_and_device(device):
 
 def test_masks_of_training_are_the_same_on_every_device(device):
     x = to_device(np.ones((40, 7)), device)
-    there = nn.Dropout(0.3)(Tensor(x), Streams(3, 7)("input")).numpy()
-    np.testing.assert_array_equal(there, nn.Dropout(0.3)(Tensor(np.ones((40, 7))), Streams(3, 7)("input")).numpy())
+    there = nn.Dropout(0.3)(Tensor(x), streams=Streams(3, 7)).numpy()
+    np.testing.assert_array_equal(there, nn.Dropout(0.3)(Tensor(np.ones((40, 7))), streams=Streams(3, 7)).numpy())
 
 
 def test_metrics_are_made_of_what_came_home(device):

@@ -84,12 +84,12 @@ def test_a_condition_an_index_and_a_mask_may_come_from_the_host(device):
     np.testing.assert_allclose(x.grad.numpy()[0], [18.0, 2.0, 16.0])
 
 
-def test_an_index_outside_is_numpys_error_before_it_is_uploaded(device):
+def test_an_index_outside_is_refused_before_it_is_uploaded(device):
     x = Tensor(to_device(np.ones((2, 3)), device))
     for index in (np.array([0, 2]), [1, -3], (slice(None), np.array([[3]]))):
-        with pytest.raises(IndexError, match="out of bounds"):
+        with pytest.raises((IndexError, InputError), match="out of bounds"):
             x[index]
-    with pytest.raises(IndexError, match="out of bounds"):
+    with pytest.raises((IndexError, InputError), match="out of bounds"):
         ops.gather(x, np.array([[0], [3]]))
 
 

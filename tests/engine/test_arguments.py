@@ -32,7 +32,7 @@ def test_integers_have_no_gradient():
     with pytest.raises(DtypeError, match="astype: dtype must be float32 or float64, got int64"):
         ops.astype(leaf(1.5, 2.5), int)
     with pytest.raises(DtypeError, match="Dropout: x must be float32 or float64"):
-        nn.Dropout(0.5, rng=np.random.default_rng(0))(np.arange(6))
+        nn.Dropout(0.5, streams=np.random.default_rng(0))(np.arange(6))
 
 
 @pytest.mark.parametrize("operation", [ops.multiply, ops.add, ops.subtract, ops.divide, ops.maximum, ops.power])

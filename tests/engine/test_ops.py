@@ -188,3 +188,9 @@ def test_bad_arguments_get_one_clear_error(call, message):
 def test_embedding_refuses_floats():
     with pytest.raises(DtypeError, match="ids must be an integer array, got float64"):
         ops.embedding(normal(3, 2), np.array([0.0]))
+
+
+def test_scatter_of_one_number_to_several_rows_adds_up_their_gradients():
+    x = Tensor(2.0, requires_grad=True)
+    (dx,) = grad(ops.scatter(x, np.array([0, 2, 2]), (3, 2)), [x], [np.array([[1.0, -2.0], [5.0, 7.0], [3.0, 0.5]])])
+    assert dx.shape == () and dx.item() == (1 - 2) + 2 * (3 + 0.5)

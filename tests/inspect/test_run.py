@@ -141,7 +141,7 @@ def lens_of(inputs, targets, rng):
     """The loss of a language model on tokens (T, B)."""
 
     def loss(model):
-        return nn.cross_entropy(model(inputs, rng=rng)[0], targets, time="sum"), len(inputs)
+        return nn.cross_entropy(model(inputs, streams=rng)[0], targets, time="sum"), len(inputs)
 
     return Lens(loss, len(inputs), 1, "nats", "", "", "")
 

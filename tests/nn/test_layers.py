@@ -124,7 +124,7 @@ def test_single_steps_make_the_layer(step, layer):
 
 
 def test_dropout_divides_what_it_keeps_and_spares_the_last_layer():
-    kept = nn.Dropout(0.75, rng=np.random.default_rng(0))(Tensor(np.ones((40, 50)))).value
+    kept = nn.Dropout(0.75, streams=np.random.default_rng(0))(Tensor(np.ones((40, 50)))).value
     assert set(np.unique(kept)) == {0.0, 4.0} and abs(kept.mean() - 1) < 0.15
     layer = nn.LSTM(3, 4, dropout=0.5, rng=0)  # one layer: there is nothing between layers
     np.testing.assert_array_equal(layer(x32)[0].value, layer.eval()(x32)[0].value)
@@ -193,8 +193,11 @@ def test_state_dict_errors_name_everything_and_change_nothing():
     assert layer.weight_ih_l0.dtype == np.float32
 
 
+MASKS = np.random.default_rng(0)
+
+
 def test_modules_name_their_parts_and_switch_modes():
-    model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Dropout(0.5, rng=np.random.default_rng(0)), nn.Linear(4, 2, rng=1))
+    model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Dropout(0.5, streams=MASKS), nn.Linear(4, 2, rng=1))
     assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
     x = Tensor(normal(5, 3, dtype=np.float32))
     assert not np.array_equal(model(x).value, model(x).value)
@@ -242,10 +245,10 @@ def test_language_model_carries_its_state_and_starts_near_uniform():
     assert max(np.abs(p.value).max() for p in model.parameters()) <= 0.05
     assert LanguageModel(9, 3, 4, layers=2, forward_dropout=(0.2, 0.5)).recurrent.dropout == 0.5
     model.train()
-    first, second = (model(tokens, rng=Streams(0, 3))[0].value for _ in range(2))
+    first, second = (model(tokens, streams=Streams(0, 3))[0].value for _ in range(2))
     np.testing.assert_array_equal(first, second)
     asked = []
-    model(tokens, rng=lambda *name: asked.append(name) or np.random.default_rng(0))
+    model(tokens, streams=lambda *name: asked.append(name) or np.random.default_rng(0))
     assert asked == [("input",), ("between", 0), ("output",)]  # a stream of its own for every mask
 
 
@@ -271,8 +274,8 @@ x32 = np.zeros((4, 2, 3), np.float32)
         (lambda: nn.LSTM(3, 4).load_state_dict(None), InputError, "a dict {name: array}, got NoneType"),
         (lambda: nn.LSTM(3, 4, kernels="quick")(x32), InputError, "'explicit' or 'fused', got 'quick'"),
         (lambda: nn.Linear(3, 4)(x32[..., :2]), InputError, r"x must be \(..., in\) = \(..., 3\)"),
-        (lambda: nn.Dropout(0.5)(Tensor(x32)), InputError, "rng must be a numpy Generator in training"),
-        (lambda: nn.Dropout(0.5)(Tensor(x32), rng=0), InputError, "rng must be a numpy Generator, got 0"),
+        (lambda: nn.Dropout(0.5)(Tensor(x32)), InputError, "streams must be a seed, a Generator or Streams"),
+        (lambda: nn.Dropout(0.5, streams=0), InputError, "streams must be a Generator .* got 0; a seed would draw the"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0, 3])), InputError, r"targets must be in .* = \[0, 3\)"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0.0, 1])), DtypeError, "targets must be an integer array"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0])), InputError, "targets must be logits' shape without V"),
@@ -285,3 +288,33 @@ x32 = np.zeros((4, 2, 3), np.float32)
 def test_bad_arguments_get_one_clear_error(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# ------------------------------------------------------------------------------------ options of a recurrent layer
+def test_options_after_the_sizes_go_by_name():
+    for kind in nn.RECURRENT.values():
+        with pytest.raises(TypeError, match="positional"):
+            kind(3, 4, 1, True)
+    for kind in (nn.RNNCell, nn.LSTMCell, nn.GRUCell):
+        with pytest.raises(TypeError, match="positional"):
+            kind(3, 4, True)
+
+
+@pytest.mark.parametrize("kind", nn.RECURRENT.values(), ids=nn.RECURRENT)
+def test_every_recurrent_layer_has_the_same_options(kind):
+    layer = kind(3, 4, 2, bias=False, batch_first=True, dropout=0.25, bidirectional=True, rng=0, dtype=np.float64,
+                 recurrent_dropout=("state", 0.5), kernels="explicit", clip_step=2.0, checkpoint_every=3)
+    assert layer.weights().bias_ih is None and layer.directions == 2 and layer.weights().weight_hh.dtype == np.float64
+    assert (layer.batch_first, layer.dropout, layer.kernels, layer.clip_step) == (True, 0.25, "explicit", 2.0)
+    assert layer.checkpoint_every == 3 and layer.recurrent_dropout.scheme == "state"
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: nn.GRU(3, 4, bidirectonal=True),
+     "GRU: option must be one of bias, .* got 'bidirectonal'; did you mean bid"),
+    (lambda: nn.LSTM(3, 4, nonlinearity="relu"), "LSTM: option must be one of .* got 'nonlinearity'"),
+    (lambda: nn.RNN(3, 4, zoneout=0.1), "RNN: zoneout must be left out for an rnn, got 0.1"),
+])
+def test_an_option_that_there_is_not_is_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()

@@ -137,10 +137,10 @@ def test_evaluation_draws_nothing_and_keeps_or_is_plain(kind, rates, sampling):
 @every_pair
 def test_a_name_of_a_stream_gives_the_same_masks_and_another_others(kind, rates):
     layer, x = layer_of(kind, rates, rng=1), Tensor(normal(T, B, D) + 1)
-    y = lambda seed, step: layer(x, rng=Streams(seed, step))[0].value
+    y = lambda seed, step: layer(x, streams=Streams(seed, step))[0].value
     np.testing.assert_array_equal(y(0, 3), y(0, 3))
-    np.testing.assert_array_equal(layer(x, rng=np.random.default_rng(5))[0].value,
-                                  layer(x, rng=np.random.default_rng(5))[0].value)
+    np.testing.assert_array_equal(layer(x, streams=np.random.default_rng(5))[0].value,
+                                  layer(x, streams=np.random.default_rng(5))[0].value)
     assert len({y(seed, step).tobytes() for seed in (0, 1) for step in (3, 4)}) == 4
 
 
@@ -176,8 +176,8 @@ def test_a_sequence_is_one_call_and_the_state_is_carried_over():
     layer = layer_of("lstm", {"ours": 0.5}, "per_sequence")
     x, first, second = Tensor(normal(2 * T, B, D)), drawn(layer, seed=1), drawn(layer, seed=2)
     assert not np.array_equal(first.ours, second.ours)
-    _, state = layer(x[:T], rng=Streams(1))
-    y, _ = layer(x[T:], detached(state), rng=Streams(2))
+    _, state = layer(x[:T], streams=Streams(1))
+    y, _ = layer(x[T:], detached(state), streams=Streams(2))
     each = np.concatenate([np.broadcast_to(m.ours, (T, B, H)) for m in (first, second)])
     weights, zero = Weights(*(w.value for w in layer.weights())), np.zeros((B, H))
     whole = bptt.forward(layer.cell, x.value, (zero, zero), weights, Masks(ours=each))
@@ -188,18 +188,18 @@ def test_every_layer_and_direction_draws_its_own_masks():
     asked = []
     layer = nn.GRU(3, 4, 2, bidirectional=True, dropout=0.5, rng=0, recurrent_dropout=("ours", 0.5))
     x = Tensor(np.zeros((4, 2, 3), np.float32))
-    layer(x, rng=lambda *name: asked.append(name) or np.random.default_rng(len(asked)))
+    layer(x, streams=lambda *name: asked.append(name) or np.random.default_rng(len(asked)))
     assert asked == [("recurrent", 0), ("recurrent", 1), ("between", 0), ("recurrent", 2), ("recurrent", 3)]
 
 
 def test_the_vanilla_rnn_takes_ours_as_dropout_of_the_returning_state():
     x = Tensor(normal(T, B, D))
     ours, gal = (layer_of("rnn", {scheme: 0.5}) for scheme in ("ours", "gal"))
-    np.testing.assert_array_equal(ours(x, rng=Streams(1))[0].value, gal(x, rng=Streams(1))[0].value)
+    np.testing.assert_array_equal(ours(x, streams=Streams(1))[0].value, gal(x, streams=Streams(1))[0].value)
     both = drawn(layer_of("rnn", {"ours": 0.5, "gal": 0.5}), steps=200, rows=50)
     assert both.ours is None and abs(both.gal.mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / both.gal.size)  # kept by both
     with pytest.raises(InputError, match="masks of rnn must be gal only, got moon; it has no memory cell"):
-        layer_of("rnn", {"moon": 0.5})(x, rng=Streams(1))
+        layer_of("rnn", {"moon": 0.5})(x, streams=Streams(1))
 
 
 MODELS = [
@@ -216,7 +216,7 @@ def test_a_model_differentiates_with_forward_and_recurrent_dropout(cell, scheme,
     model = LanguageModel(7, 4, 3, cell=cell, forward_dropout=forward, recurrent_dropout=(scheme, rate, sampling),
                           init=0.7, rng=0, dtype=np.float64)
     tokens = np.random.default_rng(0).integers(0, 7, (2, T, B))
-    loss = lambda: nn.cross_entropy(model(tokens[0], rng=Streams(3))[0], tokens[1])
+    loss = lambda: nn.cross_entropy(model(tokens[0], streams=Streams(3))[0], tokens[1])
     parameters = model.parameters()
     directions = [normal(*p.shape, seed=k) for k, p in enumerate(parameters)]
     slope = sum((g.value * d).sum() for g, d in zip(grad(loss(), parameters), directions))
@@ -232,28 +232,38 @@ def test_a_model_differentiates_with_forward_and_recurrent_dropout(cell, scheme,
 
 def test_forward_dropout_has_masks_of_its_own_for_every_step_divided_by_keep():
     """thesis (3.3.15), beside recurrent dropout, whose masks stay what they are without it."""
-    dropped = nn.Dropout(0.2)(Tensor(np.ones((T, 40, 30))), np.random.default_rng(0)).value
+    dropped = nn.Dropout(0.2)(Tensor(np.ones((T, 40, 30))), streams=np.random.default_rng(0)).value
     assert set(np.unique(dropped)) == {0.0, 1.25}
     assert len({step.tobytes() for step in dropped}) == T
     asked = {}
     for forward in ((0.0, 0.0), (0.2, 0.5)):
         model = LanguageModel(7, 4, 3, forward_dropout=forward, recurrent_dropout=("ours", 0.25), rng=0)
         names = asked[forward] = []
-        model(np.zeros((T, B), int), rng=lambda *name, names=names: names.append(name) or Streams(0)(*name))
+        model(np.zeros((T, B), int), streams=lambda *name, names=names: names.append(name) or Streams(0)(*name))
     assert set(asked[0.2, 0.5]) == {("input",), ("recurrent", 0), ("output",)}
     assert ("recurrent", 0) in asked[0.0, 0.0]
 
 
 def test_a_dict_of_rates_combines_schemes_however_it_is_given():
     rates = {"ours": 0.25, "gal": 0.5}
-    for given in (rates, (None, rates), {"rate": rates}, nn.RecurrentDropout(None, rates)):
+    for given in (rates, {"update": 0.25, "state": 0.5}, {"update": 0.25, "gal": 0.5}, (None, rates),
+                  {"rate": rates}, nn.RecurrentDropout(None, rates)):
         spec = nn.LSTM(D, H, recurrent_dropout=given).recurrent_dropout
-        assert spec.rates() == rates and spec.sampling == "per_step" and spec.scaling == "test"
+        assert spec.rates() == {"update": 0.25, "state": 0.5} and spec.sampling == "per_step" and spec.scaling == "test"
         masks = spec.masks(np.random.default_rng(0), T, B, H, np.zeros(1), False)
         assert (masks.gal, masks.moon, masks.ours) == (0.5, None, 0.75)
-    assert nn.RecurrentDropout().rates() == nn.RecurrentDropout("ours").rates() == {"ours": 0.25}
+    assert nn.RecurrentDropout().rates() == nn.RecurrentDropout("ours").rates() == {"update": 0.25}
     rates["ours"] = 2.0  # what a layer was given stays
-    assert spec.rates() == {"ours": 0.25, "gal": 0.5}
+    assert spec.rates() == {"update": 0.25, "state": 0.5}
+
+
+@pytest.mark.parametrize("name, alias, mask", [("state", "gal", "gal"), ("memory", "moon", "moon"),
+                                               ("update", "ours", "ours")])
+def test_a_scheme_goes_by_what_it_drops_or_by_its_name_in_the_tables(name, alias, mask):
+    plain, known = nn.RecurrentDropout(name, 0.5), nn.RecurrentDropout(alias, 0.5)
+    assert plain == known and known.scheme == name
+    drawn = known.masks(np.random.default_rng(0), T, B, H, np.zeros(1), True)
+    assert [field for field, m in drawn._asdict().items() if m is not None] == [mask]
 
 
 x32, one = np.zeros((4, 2, D), np.float32), np.ones((2, H), np.float32)
@@ -269,20 +279,23 @@ REFUSED = {
     "rate None": (MADE("ours", None), InputError, r"rate must be a number in \[0, 1\), got None"),
     "rate True": (MADE("ours", True), InputError, r"rate must be a number in \[0, 1\), got True"),
     "rate in a dict": (MADE(rate={"ours": 0.5, "gal": 1.5}), InputError, r"rate must be .* got 1.5"),
-    "scheme": (MADE("mine", 0.5), InputError, "scheme must be one of gal, moon, ours, got 'mine'"),
-    "scheme a list": (MADE(["ours"], 0.5), InputError, r"scheme must be one of gal, moon, ours, got \['ours'\]"),
-    "scheme in a dict": (MADE(rate={"mine": 0.5}), InputError, "scheme must be one of gal, moon, ours, got 'mine'"),
+    "scheme": (MADE("mine", 0.5), InputError, "scheme must be one of state, memory, update, got 'mine'"),
+    "scheme a list": (MADE(["ours"], 0.5), InputError, r"scheme must be one of state, memory, update, got \['ours'\]"),
+    "scheme in a dict": (MADE(rate={"mine": 0.5}), InputError,
+                         "scheme must be one of state, memory, update, got 'mine'"),
+    "one scheme twice": (MADE(rate={"gal": 0.5, "state": 0.25}), InputError,
+                         "keys of rate must be different schemes, got 'gal', 'state'; gal is state"),
     "scheme and dict": (MADE("ours", {"ours": 0.5}), InputError,
                         "scheme must be left out where rate is a dict, got 'ours'; the keys are the schemes"),
     "sampling": (MADE("ours", 0.5, "daily"), InputError, "sampling must be 'per_step' or 'per_sequence', got 'daily'"),
     "scaling": (MADE("ours", 0.5, "per_step", "none"), InputError, "scaling must be 'test' or 'inverted', got 'none'"),
     "a number": (LAYER(0.5), InputError, "recurrent_dropout: value must be None, .* to rates, got 0.5"),
     "too many": (LAYER(("ours", 0.5, "per_step", "test", 1)), InputError, "tuple or dict of"),
-    "unknown name": (LAYER({"schema": "ours"}), InputError, "scheme, rate, sampling, scaling, or a dict from gal"),
+    "unknown name": (LAYER({"schema": "ours"}), InputError, "scheme, rate, sampling, scaling, or a dict from state"),
     "scheme and name": (LAYER({"ours": 0.5, "scaling": "test"}), InputError, "value must be None"),
     "empty dict": (LAYER({}), InputError, "value must be None"),
-    "no rng": (CALL(), InputError, r"rng must be .* got None; pass rng=, or call eval\(\)"),
-    "seed for rng": (CALL(rng=3), InputError, "rng must be a numpy Generator, got 3"),
+    "no streams": (CALL(), InputError, r"streams must be .* got None; pass streams=, or call eval\(\)"),
+    "text for streams": (CALL(streams="3"), InputError, "streams must be None, a seed, a numpy .* got '3'"),
     "mask shape": (CELL(Masks(ours=one[:, :1])), InputError,
                    r"mask ours must be \(T, B, H\) = \(1, 2, 2\), \(B, H\) = \(2, 2\) or a number, got \(2, 1\)"),
     "mask dtype": (CELL(Masks(gal=one.astype(float))), DtypeError, "mask gal must be float32 like x, got float64"),

@@ -130,7 +130,7 @@ def test_moon_and_ours_per_sequence_are_one_function_in_training_and_two_in_eval
     for scheme in ("moon", "ours"):
         layer = nn.LSTM(D, H, rng=0, dtype=np.float64, kernels=form, recurrent_dropout=(scheme, 0.5, "per_sequence"))
         start = Tensor(normal(1, B, H), True), Tensor(np.zeros((1, B, H)), True)
-        y, (h, c) = layer(x, start, rng=Streams(2))
+        y, (h, c) = layer(x, start, streams=Streams(2))
         gradients = grad((y * dy).sum() + (h + c).sum(), [x, *start, *layer.parameters()])
         found.append([y.value, h.value, c.value, *(g.value for g in gradients)])
         evaluated.append(layer.eval()(x, start)[0].value)

@@ -229,8 +229,8 @@ def test_hooks_of_what_a_step_captures_see_its_whole_gradient_once():
 
 @pytest.mark.parametrize("streams", [3, Streams(3), np.random.default_rng(3)], ids=["seed", "streams", "generator"])
 def test_steps_draw_anew_and_checkpoints_draw_the_same_again(streams):
-    drop = nn.Dropout(0.5)
-    step = lambda x_t, h, streams: ((new := h + drop(x_t, streams("mask"))), new)
+    drop = nn.Dropout(0.5, purpose="mask")
+    step = lambda x_t, h, streams: ((new := h + drop(x_t, streams=streams)), new)
     x = Tensor(np.ones((6, 2, 40)), requires_grad=True)
     y, final = nn.unroll(step, x, Tensor(np.zeros((2, 40))), checkpoint_every=2, streams=streams)
     ops.sum(final).backward()
@@ -358,8 +358,8 @@ def test_a_planted_bug_changes_what_the_test_above_compares(where, name, bug, mo
 
 
 def test_segments_that_drew_anew_would_be_noticed(monkeypatch):
-    drop = nn.Dropout(0.5)
-    step = lambda x_t, h, streams: ((new := h + drop(x_t, streams("mask"))), new)
+    drop = nn.Dropout(0.5, purpose="mask")
+    step = lambda x_t, h, streams: ((new := h + drop(x_t, streams=streams)), new)
 
     def gap():
         x = Tensor(np.ones((6, 2, 40)), requires_grad=True)

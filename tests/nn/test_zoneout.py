@@ -206,7 +206,7 @@ every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 @every_layer
 def test_a_layer_draws_its_masks_by_name_and_evaluates_with_the_rates(make):
     layer, x = make(), Tensor(normal(T, B, D))
-    first, again, other = (layer(x, rng=Streams(0, step))[0].value for step in (1, 1, 2))
+    first, again, other = (layer(x, streams=Streams(0, step))[0].value for step in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     layer.eval()
@@ -261,7 +261,7 @@ def test_dropout_masks_stay_what_they_were_when_zoneout_is_added():
     options = {"num_layers": 2, "bidirectional": True, "recurrent_dropout": ("ours", 0.5), "dropout": 0.5}
     layer, alone = LAYERS["lstm"](**options), LAYERS["lstm"](**options, zoneout=None)
     np.testing.assert_array_equal(layer._masks(x, 2, Streams(5)).ours, alone._masks(x, 2, Streams(5)).ours)
-    layer(x, rng=lambda *name: asked.append(name) or np.random.default_rng(len(asked)))
+    layer(x, streams=lambda *name: asked.append(name) or np.random.default_rng(len(asked)))
     both = lambda *places: [(purpose, place) for place in places for purpose in ("recurrent", "zoneout")]
     assert asked == [*both(0, 1), ("between", 0), *both(2, 3)]
 
@@ -273,7 +273,7 @@ def test_second_derivatives_through_a_layer(make):
 
     def first_slope(values, create_graph):
         leaf = Tensor(values, True)
-        y, _ = layer(leaf, lengths=LENGTHS, rng=Streams(7))
+        y, _ = layer(leaf, lengths=LENGTHS, streams=Streams(7))
         return leaf, grad((y * cotangent).sum(), leaf, create_graph=create_graph)[0]
 
     leaf, first = first_slope(x, True)
@@ -301,7 +301,8 @@ REFUSED = {
     "text": (lambda: nn.LSTM(D, H, zoneout="half"), "rate must be a number .* got 'half'"),
     "three": (lambda: nn.LSTM(D, H, zoneout=(0.1, 0.2, 0.3)), r"zoneout must be a rate or a pair \(z_c, z_h\), got"),
     "GRU pair": (lambda: nn.GRU(D, H, zoneout=(0.5, 0.05)), r"GRU: zoneout must be a rate, got \(0.5, 0.05\)"),
-    "no rng": (lambda: nn.LSTM(D, H, zoneout=0.5, dtype=np.float64)(normal(T, B, D)), "rng must be .* pass rng="),
+    "no streams": (lambda: nn.LSTM(D, H, zoneout=0.5, dtype=np.float64)(normal(T, B, D)),
+                   "streams must be .* pass streams="),
     "GRU's memory": (
         lambda: bptt.forward(GRU(), *problem(GRU())[:3], Masks(zoneout_c=0.5)),
         "masks of gru must be gal, moon, ours or zoneout_h, got zoneout_c; it has no memory cell"),
@@ -313,7 +314,7 @@ REFUSED = {
         r"mask zoneout_h must be in \[0, 1\], got 1.5; it is the share"),
     "fused without a kernel": (
         lambda: nn.LSTM(D, H, zoneout=0.5, forget_gate=False, kernels="fused")(
-            normal(T, B, D, seed=1).astype(np.float32), rng=Streams(0)),
+            normal(T, B, D, seed=1).astype(np.float32), streams=Streams(0)),
         "form must be 'explicit' here, got 'fused'; there is no kernel for LSTM.forget_gate=False"),
 }
 

@@ -93,9 +93,9 @@ def cell_norms(model, config, tokens, windows=8):
             for number, (inputs, _) in enumerate(data.stream_batches(tokens, config.batch, config.window)):
                 if number == windows:
                     break
-                rng, of_window = Streams(config.seed, number), []
+                streams, of_window = Streams(config.seed, number), []
                 for t in range(config.window):  # step by step: the layer returns the cell only at its last step
-                    _, state = model(inputs[t : t + 1], state, rng=of_piece(rng, t, config.sampling))
+                    _, state = model(inputs[t : t + 1], state, streams=of_piece(streams, t, config.sampling))
                     state = detached(state)
                     of_window.append(np.linalg.norm(to_cpu(state[1].value)[0], axis=-1).mean())
                 norms.append(of_window)

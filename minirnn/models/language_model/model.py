@@ -28,16 +28,17 @@ class LanguageModel(nn.Module):
                                       recurrent_dropout=recurrent_dropout, rng=rng, dtype=dtype,
                                       **layer_options)
         self.output = nn.Linear(hidden, vocabulary, rng=rng, dtype=dtype)
-        self.input_dropout, self.output_dropout = nn.Dropout(self.drop_in), nn.Dropout(self.drop_out)
+        self.input_dropout = nn.Dropout(self.drop_in, purpose="input")
+        self.output_dropout = nn.Dropout(self.drop_out, purpose="output")
         nn.init.redraw_uniform(rng, self.parameters(), init)
 
     # the softmax over the vocabulary belongs to the loss: y_t = g(W h_t + b) of thesis (2.2.3) without its g
-    def forward(self, tokens, state=None, rng=None, lengths=None):
-        """tokens (T, B), state as the recurrent layer's (None: zeros); rng a Streams, for the masks in training."""
-        draw = rng if callable(rng) else lambda *name: rng
-        x = self.input_dropout(self.embedding(tokens), draw("input"))
-        h, state = self.recurrent(x, state, lengths=lengths, rng=None if rng is None else draw)
-        return self.output(self.output_dropout(h, draw("output"))), state
+    def forward(self, tokens, state=None, *, lengths=None, streams=None):
+        """tokens (T, B), state as the recurrent layer's (None: zeros); streams for the masks in training."""
+        streams = nn.streams(streams)
+        x = self.input_dropout(self.embedding(tokens), streams=streams)
+        h, state = self.recurrent(x, state, lengths=lengths, streams=streams)
+        return self.output(self.output_dropout(h, streams=streams)), state
 
 
 def detached(state):

@@ -54,7 +54,7 @@ def lens(run, split="valid", text=None, steps=None, batch=None, folder=None):
     like_first = (*inputs.shape, config.stride) == (config.window, config.batch, None)
 
     def loss(model):
-        logits, _ = model(inputs, rng=Streams(config.seed))
+        logits, _ = model(inputs, streams=Streams(config.seed))
         return cross_entropy(logits, targets, time="sum"), len(inputs)
 
     return Lens(

@@ -59,13 +59,13 @@ class LanguageModelConfig(RecurrentConfig):
     limit: int | None = option(None, "largest vocabulary of words", least=1)
     train_tokens: int | None = option(None, "train on so many of the first tokens only", least=1)
     embedding: int = option(128, "size of a token's vector", least=1)
-    layers: int = option(1, least=1)
+    layers: int = option(1, least=1, most=1000)
     zoneout: tuple[float, ...] = option((), "probability that a unit keeps its old state; for an LSTM also two, memory"
                                             " and hidden state")
     window: int = option(35, "steps of truncated backpropagation", least=1)
     stride: int | None = option(None, "steps from one window to the next, if they are to overlap", least=1)
     ppl_mode: str = option("total", choices=("total", "mean_of_exp"))
-    samples: int = option(100, "length of the sample that is kept after each epoch, 0 for none", least=0)
+    samples: int = option(100, "length of the sample that is kept after each epoch, 0 for none", least=0, most=100_000)
 
     def __post_init__(self):
         zoneout = self.zoneout if isinstance(self.zoneout, (tuple, list)) else (self.zoneout,)
@@ -76,6 +76,12 @@ class LanguageModelConfig(RecurrentConfig):
             raise InputError(must_be(self.where, "stride", what, self.stride, "the steps between would not be learned"))
         if self.zoneout and self.cell == "rnn":
             raise InputError(must_be(self.where, "zoneout", "left out for an rnn", self.zoneout, "see lstm and gru"))
+
+    def least_bytes(self):
+        """Of the layers, of two tokens' vectors and output rows, and of the states of one window."""
+        layers = self.recurrent_bytes(self.embedding) + self.recurrent_bytes(self.hidden, self.layers - 1)
+        numbers = 8 * (self.embedding + self.hidden) + self.window * self.batch * self.hidden
+        return layers + numbers * np.dtype(self.dtype).itemsize
 
 
 CONFIG = LanguageModelConfig
@@ -198,7 +204,7 @@ class LanguageModelTask(Supervised):
 
     def _try_one_step(self):
         """Run one step, so that a cell, dropout scheme and kernel that do not go together are refused at once."""
-        self.model.train()(self.batches[0][0][:1], rng=Streams(self.config.seed))
+        self.model.train()(self.batches[0][0][:1], streams=Streams(self.config.seed))
 
     def parts(self):
         return {**super().parts(), "carried": self.carried}
@@ -212,11 +218,11 @@ class LanguageModelTask(Supervised):
         """Sum over the window of the batch mean: the scale to which lr and clip of thesis sec. 3.4.2 refer."""
         inputs, targets = self.batches[clock.position]
         self.model.train()
-        rng, cut = self.streams(clock), self.batches.stride
-        logits, state = self.model(inputs[:cut], self.carried.state, rng=rng)
+        streams, cut = self.streams(clock), self.batches.stride
+        logits, state = self.model(inputs[:cut], self.carried.state, streams=streams)
         loss = nn.cross_entropy(logits, targets[:cut], time="sum")
         if cut < len(inputs):  # windows overlap: on from the state with which the next one begins
-            logits, _ = self.model(inputs[cut:], state, rng=of_piece(rng, 1, self.config.sampling))
+            logits, _ = self.model(inputs[cut:], state, streams=of_piece(streams, 1, self.config.sampling))
             loss = loss + nn.cross_entropy(logits, targets[cut:], time="sum")
         return loss, state
 

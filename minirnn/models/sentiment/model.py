@@ -19,6 +19,6 @@ class TextClassifier(SequenceClassifier):
         super().__init__(table.shape[1], hidden, classes, dtype=dtype, **options)
         self.table = Tensor(np.array(table, dtype), requires_grad=bool(train_vectors))
 
-    def forward(self, words, lengths=None, rng=None, weak=False):
+    def forward(self, words, lengths=None, *, weak=False, streams=None):
         """What lies beyond a text's end has no influence on it."""
-        return super().forward(ops.embedding(self.table, words), lengths, rng, weak)
+        return super().forward(ops.embedding(self.table, words), lengths, weak=weak, streams=streams)

@@ -67,7 +67,7 @@ def lens(run, split="valid", text=None, steps=None, batch=None, folder=None):
     words, lengths = pad([texts[k][: steps or len(texts[k])] for k in longest])
 
     def loss(model):
-        logits = model(words, lengths, rng=Streams(run.config.seed))
+        logits = model(words, lengths, streams=Streams(run.config.seed))
         return cross_entropy(logits, np.asarray(labels)[longest]), 1
 
     return Lens(

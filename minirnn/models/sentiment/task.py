@@ -56,6 +56,11 @@ class SentimentConfig(RecurrentConfig):
         if self.weak == self.data:
             raise InputError(must_be(self.where, "weak", "another set than data", repr(self.weak)))
 
+    def least_bytes(self):
+        """Of the layer, and of a thousand words' vectors where they are drawn: every set has more words."""
+        inputs = self.vector_size if self.vectors == "random" else 1
+        return self.recurrent_bytes(inputs) + 1000 * inputs * np.dtype(self.dtype).itemsize
+
 
 CONFIG = SentimentConfig
 CLASSROOM = {"data": "sentiment-grammar", "vectors": "random", "train_vectors": True, "hidden": 64, "lr": 3e-3,
@@ -159,7 +164,7 @@ class SentimentTask(Supervised):
 
     def loss(self, clock):
         words, lengths, labels = self.batch(clock.in_phase)
-        logits = self.model.train()(words, lengths, rng=self.streams(clock), weak=self.trained_on == "weak")
+        logits = self.model.train()(words, lengths, streams=self.streams(clock), weak=self.trained_on == "weak")
         return nn.cross_entropy(logits, labels), int((to_cpu(logits.value.argmax(-1)) == labels).sum())
 
     def count(self, total, seen):

@@ -39,22 +39,23 @@ class Tagger(nn.Module):
         self.recurrent = nn.LSTM(filters, hidden, activation=activation, recurrent_dropout=recurrent_dropout, rng=rng,
                                  dtype=dtype, **layer_options)
         self.output = nn.Linear(hidden, tags, rng=rng, dtype=dtype)
-        self.input_dropout, self.output_dropout = nn.Dropout(drop_in), nn.Dropout(drop_out)
+        self.input_dropout = nn.Dropout(drop_in, purpose="input")
+        self.output_dropout = nn.Dropout(drop_out, purpose="output")
         if init is not None:
             nn.init.redraw_uniform(rng, self.parameters(), init)
 
-    def forward(self, words, capitals=None, lengths=None, rng=None, beyond=None):
+    def forward(self, words, capitals=None, lengths=None, *, beyond=None, streams=None):
         """words and their classes ``capitals`` (T, B), None without them; lengths (B,): the words of each sentence.
 
-        What lies beyond a sentence's end has no influence on it. rng a Streams, for the masks in training. ``beyond``
+        What lies beyond a sentence's end has no influence on it. streams for the masks in training. ``beyond``
         (N, D) holds vectors of words V to V + N - 1, which the table has not got.
         """
-        draw = rng if callable(rng) else lambda *name: rng
-        x = self.input_dropout(self._inputs(words, capitals, lengths, beyond), draw("input"))
+        streams = nn.streams(streams)
+        x = self.input_dropout(self._inputs(words, capitals, lengths, beyond), streams=streams)
         filtered = self.convolution(ops.transpose(x, (1, 2, 0)))  # (B, D, T) -> (B, filters, T)
         filtered = ops.transpose(self.activation(filtered), (2, 0, 1))
-        h, _ = self.recurrent(filtered, lengths=lengths, rng=None if rng is None else draw)
-        return self.output(self.output_dropout(h, draw("output")))
+        h, _ = self.recurrent(filtered, lengths=lengths, streams=streams)
+        return self.output(self.output_dropout(h, streams=streams))
 
     def _inputs(self, words, capitals, lengths, beyond):
         """Word vectors and one-hot classes (T, B, D + classes), zero beyond the sentences' ends."""

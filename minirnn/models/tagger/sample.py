@@ -68,7 +68,7 @@ def lens(run, split="valid", text=None, steps=None, batch=None, folder=None):
     shown = [Encoded(*(part[: steps or len(part)] for part in sentence)) for sentence in longest]
 
     def loss(model):
-        _, mean, _, _ = forward(model, shown, Streams(run.config.seed))
+        _, mean, _, _ = forward(model, shown, streams=Streams(run.config.seed))
         return mean, 1
 
     words = run.files["vocabulary.json"]["words"]

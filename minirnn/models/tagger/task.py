@@ -53,6 +53,11 @@ class TaggerConfig(RecurrentConfig):
         if self.kernel % 2 == 0:
             raise InputError(must_be(self.where, "kernel", "odd", self.kernel, "a word stands in its middle"))
 
+    def least_bytes(self):
+        """Of the LSTM and of the filters."""
+        filters = 4 * self.filters * self.kernel * np.dtype(self.dtype).itemsize
+        return self.recurrent_bytes(self.filters) + filters
+
 
 CONFIG = TaggerConfig
 CLASSROOM = {"data": "ner-templates", "vectors_source": "twin", "hidden": 64, "filters": 192, "lr": 3e-3,
@@ -82,12 +87,12 @@ def windows(sentences, words, rng):
     return samples
 
 
-def forward(model, sentences, rng=None, beyond=None):
+def forward(model, sentences, *, beyond=None, streams=None):
     """A Tagger on Encoded sentences -> logits (T, B, tags), mean loss of the words, tags (T, B) and
     inside (T, B), where there is a word; ``beyond`` (N, D): vectors of N more words than the model's V."""
     (words, capitals, tags), lengths = pad(sentences)
     inside = np.arange(len(words))[:, None] < lengths
-    logits = model(words, capitals if model.classes else None, lengths, rng, beyond=beyond)
+    logits = model(words, capitals if model.classes else None, lengths, beyond=beyond, streams=streams)
     return logits, nn.cross_entropy(logits, tags, inside), tags, inside
 
 
@@ -151,7 +156,7 @@ class TaggerTask(Supervised):
 
     def loss(self, clock):
         batch = self.batch(clock.position, clock.step)
-        logits, loss, tags, inside = forward(self.model.train(), batch, self.streams(clock))
+        logits, loss, tags, inside = forward(self.model.train(), batch, streams=self.streams(clock))
         right = int((to_cpu(logits.value.argmax(-1)) == tags)[inside].sum())
         return loss, (right, int(inside.sum()))
 

@@ -27,7 +27,8 @@ class SequenceClassifier(nn.Module):
                                       **layer_options)
         self.output = nn.Linear(hidden, classes, rng=rng, dtype=dtype)
         self.weak_output = None if weak_classes is None else nn.Linear(hidden, weak_classes, rng=rng, dtype=dtype)
-        self.input_dropout, self.output_dropout = nn.Dropout(drop_in), nn.Dropout(drop_out)
+        self.input_dropout = nn.Dropout(drop_in, purpose="input")
+        self.output_dropout = nn.Dropout(drop_out, purpose="output")
         if init is not None:
             nn.init.redraw_uniform(rng, self.parameters(), init)
         if forget_bias is not None and cell == "lstm":
@@ -35,10 +36,10 @@ class SequenceClassifier(nn.Module):
             bias[hidden : 2 * hidden] = forget_bias  # gates i, f, g, o
             self.recurrent.bias_hh_l0.value[hidden : 2 * hidden] = 0
 
-    def forward(self, x, lengths=None, rng=None, weak=False):
-        """rng a Streams, for the masks in training."""
-        draw = rng if callable(rng) else lambda *name: rng
-        x = self.input_dropout(x, draw("input"))
-        _, state = self.recurrent(x, lengths=lengths, rng=None if rng is None else draw)
+    def forward(self, x, lengths=None, *, weak=False, streams=None):
+        """streams for the masks in training."""
+        streams = nn.streams(streams)
+        x = self.input_dropout(x, streams=streams)
+        _, state = self.recurrent(x, lengths=lengths, streams=streams)
         last = (state[0] if isinstance(state, tuple) else state)[0]  # h_T of the one layer, (B, H)
-        return (self.weak_output if weak else self.output)(self.output_dropout(last, draw("output")))
+        return (self.weak_output if weak else self.output)(self.output_dropout(last, streams=streams))

@@ -46,7 +46,7 @@ def lens(run, split="valid", text=None, steps=None, batch=None, folder=None):
     inputs = inputs.astype(config.dtype)
 
     def loss(model):
-        return cross_entropy(model(inputs, rng=Streams(config.seed)), classes), 1
+        return cross_entropy(model(inputs, streams=Streams(config.seed)), classes), 1
 
     return Lens(
         loss=loss, steps=len(inputs), layers=1, unit="nats a sequence",

@@ -39,6 +39,11 @@ class TemporalOrderConfig(RecurrentConfig):
     epochs: int = option(60, "rounds", least=1)
     descent: Descent = Descent(optimizer="adam", lr=3e-3, clip=5.0, schedule="constant")
 
+    def least_bytes(self):
+        """Of the layer, of the test sequences, of one batch, and of the order of the fixed ones."""
+        sequences = 4 * self.length * (self.test + self.batch) * len(temporal_order.SYMBOLS)
+        return self.recurrent_bytes() + sequences + 8 * (self.fixed or 0)
+
 
 CONFIG = TemporalOrderConfig
 CLASSROOM = {"hidden": 64, "batch": 32, "optimizer": "adam", "lr": 3e-3, "clip": 5.0, "init": 0.1, "forget_bias": 1.0,
@@ -96,7 +101,7 @@ class TemporalOrderTask(Supervised):
 
     def loss(self, clock):
         inputs, classes = self.batch(clock.position, clock.step)
-        logits = self.model.train()(inputs, rng=self.streams(clock))
+        logits = self.model.train()(inputs, streams=self.streams(clock))
         return nn.cross_entropy(logits, classes), float((to_cpu(logits.value.argmax(-1)) == classes).mean())
 
     def count(self, total, seen):

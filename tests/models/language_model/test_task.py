@@ -361,7 +361,7 @@ def test_masks_of_overlapping_windows_are_one_a_sequence_or_new_in_each_piece(co
         ({"patience": 0}, "patience must be an integer of at least 1"),
         ({"decay": -1.0}, "decay must be a positive number"),
         ({"stride": 21}, "stride must be at most the window, 20, got 21"),
-        ({"scheme": "theirs", "rate": 0.0}, "scheme must be one of ours"),
+        ({"scheme": "theirs", "rate": 0.0}, "scheme must be one of state, memory, update, gal"),
         ({"sampling": "daily", "rate": 0.0}, "sampling must be one of"),
         ({"scaling": "none", "rate": 0.0}, "scaling must be one of"),
     ],
@@ -369,3 +369,9 @@ def test_masks_of_overlapping_windows_are_one_a_sequence_or_new_in_each_piece(co
 def test_bad_recipes_are_refused(config, values, message):
     with pytest.raises(InputError, match=message):
         config.but(**values)
+
+
+@pytest.mark.parametrize("name, in_tables", [("state", "gal"), ("memory", "moon"), ("update", "ours")])
+def test_a_scheme_by_either_name_is_one_configuration(name, in_tables):
+    one, other = (LanguageModelConfig(rate=0.25, scheme=scheme) for scheme in (name, in_tables))
+    assert one == other and one.recurrent_dropout()[0] == in_tables

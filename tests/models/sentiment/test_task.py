@@ -49,7 +49,7 @@ def test_gradients_are_the_measured_slopes(cell, weak):
 
     def loss():
         masks = np.random.default_rng(7)
-        return (model(words, lengths, rng=lambda *name: masks, weak=weak) * cotangent).sum()
+        return (model(words, lengths, streams=lambda *name: masks, weak=weak) * cotangent).sum()
 
     other = {id(p) for p in (model.output if weak else model.weak_output).parameters()}
     parameters = [p for p in model.parameters() if id(p) not in other]

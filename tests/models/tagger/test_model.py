@@ -37,7 +37,7 @@ def test_gradients_of_the_whole_tagger_equal_central_differences(activation, sch
     cotangent = rng.standard_normal((5, 3, 5))
 
     def value():
-        return (model(words, capitals, lengths, Streams(3)) * Tensor(cotangent)).sum()
+        return (model(words, capitals, lengths, streams=Streams(3)) * Tensor(cotangent)).sum()
 
     value().backward()
     for name, parameter in model.named_parameters():
@@ -132,7 +132,7 @@ def test_forward_dropout_acts_on_inputs_and_outputs_with_its_own_rate():
         model = tagger(forward_dropout=rates)
         seen = record_inputs(getattr(model, child))
         model.eval()(words, capitals, lengths)
-        model.train()(words, capitals, lengths, Streams(0))
+        model.train()(words, capitals, lengths, streams=Streams(0))
         before, after = seen
         kept = after != 0
         np.testing.assert_allclose(after[kept], before[kept] / 0.6, rtol=1e-12)

@@ -27,7 +27,7 @@ def test_classifier_gradients_are_the_measured_slopes():
 
     def loss(x):
         masks = np.random.default_rng(7)
-        return nn.cross_entropy(model(x, lengths, rng=lambda *name: masks), classes)
+        return nn.cross_entropy(model(x, lengths, streams=lambda *name: masks), classes)
 
     inputs = Tensor(x, requires_grad=True)
     found = grad(loss(inputs), [inputs, *model.parameters()])
@@ -125,7 +125,7 @@ def test_trained_cells_are_measured_with_masks_as_in_training(sampling):
     for switch in (model.eval, model.train):
         switch()
         with no_grad():
-            _, (_, c) = model(inputs, rng=Streams(config.seed, 0))
+            _, (_, c) = model(inputs, streams=Streams(config.seed, 0))
         norms.append(np.linalg.norm(c.value[0], axis=-1).mean())
     assert evaluated.shape == (5,) and evaluated[-1] == pytest.approx(norms[0], rel=1e-5)
     assert (trained[-1] == pytest.approx(norms[1], rel=1e-5)) == (sampling == "per_sequence")
