@@ -66,7 +66,7 @@ def flag(where, name, value):
 
 def number(where, name, value):
     """Refuse what is not one real number."""
-    if not isinstance(value, numbers.Real):
+    if type(value) is not float and not isinstance(value, numbers.Real):
         raise DtypeError(must_be(where, name, "a number", type(value).__name__))
 
 

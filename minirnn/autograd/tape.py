@@ -13,8 +13,8 @@ from itertools import count
 import numpy as np
 
 from minirnn.array import array_of, check_device, check_float, device_of, to_cpu, xp_of
+from minirnn.autograd.compiled import copied
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
-from minirnn.kernels import memory
 
 _number = count().__next__
 _new, _ndarray = object.__new__, np.ndarray
@@ -317,15 +317,7 @@ def lift(x):
     hold the next batch by the time of the backward pass."""
     if type(x) is Tensor:
         return x
-    return Tensor(_copied(x) if _mode.recording and type(x) is _ndarray and x.dtype.kind in "fiub" else x)
-
-
-def _copied(x):
-    if not x.flags.c_contiguous:
-        return x.copy(order="K")
-    out = memory.empty(x.shape, x.dtype)  # memory that was used before: fresh pages would cost more than the copy
-    out[...] = x
-    return out
+    return Tensor(copied(x) if _mode.recording and type(x) is _ndarray and x.dtype.kind in "fiub" else x)
 
 
 def pair(where, x, y):
