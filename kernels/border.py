@@ -66,7 +66,7 @@ def flag(where, name, value):
 
 def number(where, name, value):
     """Refuse what is not one real number."""
-    if not isinstance(value, numbers.Real):
+    if type(value) is not float and not isinstance(value, numbers.Real):
         raise DtypeError(must_be(where, name, "a number", type(value).__name__))
 
 
@@ -182,9 +182,6 @@ def overwritten(where, name, value, like, others=()):
         raise InputError(must_be(where, name, "an array of its own", "memory of another argument"))
 
 
-_KEPT = ("h", "c", "entering", "reset", "gates")  # arrays of a forward pass; the other fields are ints
-
-
 def unspoiled(where, saved, *kinds):
     """Refuse what no forward pass returned: another object, or arrays that were exchanged or reshaped since.
 
@@ -193,34 +190,33 @@ def unspoiled(where, saved, *kinds):
     if type(saved) not in kinds or type(saved.inputs) is not Inputs:
         cause = "is it the forward pass's last result?"
         raise DtypeError(must_be(where, "saved", "what the forward pass returned", type(saved).__name__, cause))
-    inputs, others = saved.inputs, [getattr(saved, name) for name in saved._fields if name in _KEPT]
-    biases = [b for b in (inputs.bias_ih, inputs.bias_hh) if b is not None]
-    arrays = [inputs.x, inputs.weight_ih, inputs.weight_hh, *biases, *inputs.masks(), inputs.lengths, *others]
-    if (
-        not all(type(a) is np.ndarray and a.flags.carray for a in arrays)
-        or not all(type(value) is int for name, value in zip(saved._fields[1:], saved[1:]) if name not in _KEPT)
-        or inputs.x.ndim != 3
-        or saved.h.ndim != 3
-    ):
-        raise InputError(must_be(where, "saved", "as the forward pass left it", "something else in it"))
-    (T, B, D), H, dtype = inputs.x.shape, saved.h.shape[-1], inputs.x.dtype
-    gates = len(inputs.weight_hh) // max(H, 1) if inputs.weight_hh.ndim else 0
-    states, steps = (T + 1, B, H), (T, B, H)
-    values = gates + (gates == 3 and not hasattr(saved, "reset"))  # a GRU that resets after keeps its product too
-    shapes = {"h": states, "c": states, "entering": steps, "reset": steps, "gates": (T, B, values, H)}
-    right = (
-        dtype in FLOATS
-        and all(a.dtype == dtype for a in arrays if a is not inputs.lengths)
-        and inputs.weight_hh.shape == (gates * H, H)
-        and inputs.weight_ih.shape == (gates * H, D)
-        and all(b.shape == (gates * H,) for b in biases)
-        and all(m.shape in (steps, (1, B, H), (1, 1, 0)) for m in inputs.masks())
-        and inputs.lengths.dtype == np.int64
-        and inputs.lengths.shape in ((0,), (B,))
-        and all(a.shape == shapes[name] for name, a in zip((n for n in saved._fields if n in _KEPT), others))
-    )
-    if not right:
-        raise InputError(must_be(where, "saved", "as the forward pass left it", "arrays of other shapes or types"))
+    inputs, names = saved.inputs, saved._fields
+    x, weight_ih, weight_hh, bias_ih, bias_hh, gal, moon, ours, zoneout_c, zoneout_h, lengths = inputs
+    whole = type(x) is type(saved.h) is type(weight_hh) is np.ndarray and x.ndim == saved.h.ndim == 3
+    if whole and x.dtype in FLOATS and weight_hh.ndim == 2 and saved.h.shape[2] == weight_hh.shape[1] > 0:
+        (T, B, D), H, dtype = x.shape, weight_hh.shape[1], x.dtype
+        gates, states, steps, one, absent = len(weight_hh) // H, (T + 1, B, H), (T, B, H), (1, B, H), (1, 1, 0)
+        values = gates + (gates == 3 and "reset" not in names)  # a GRU that resets after keeps its product too
+        shapes = {"h": states, "c": states, "entering": steps, "reset": steps, "gates": (T, B, values, H)}
+        row = (gates * H,)
+        expected = [(x, x.shape), (weight_ih, (gates * H, D)), (weight_hh, (gates * H, H))]
+        expected += [(b, row) for b in (bias_ih, bias_hh) if b is not None]
+        expected += [(m, None) for m in (gal, moon, ours, zoneout_c, zoneout_h)]
+        for name, value in zip(names[1:], saved[1:]):
+            if name in shapes:
+                expected.append((value, shapes[name]))
+            elif type(value) is not int:
+                expected.append((None, None))
+        for a, shape in expected:
+            if type(a) is not np.ndarray or a.dtype != dtype or not a.flags.carray:
+                break
+            if a.shape != shape and (shape is not None or a.shape not in (absent, steps, one)):
+                break
+        else:
+            if type(lengths) is np.ndarray and lengths.dtype == np.int64 and lengths.flags.carray:
+                if lengths.shape in ((0,), (B,)):
+                    return
+    raise InputError(must_be(where, "saved", "as the forward pass left it", "arrays of other shapes or types"))
 
 
 def states(where, name, initial, inputs):

@@ -137,8 +137,9 @@ def _panel_width_overload(array):
 
 def _flat(array, offset, span):
     """The twins' view: ``span`` consecutive elements from ``offset`` after the array's first, whatever its strides."""
-    base = np.lib.stride_tricks.as_strided(array, (offset + span,), (array.itemsize,), writeable=array.flags.writeable)
-    return base[offset:]
+    view = lambda a, n, step: np.lib.stride_tricks.as_strided(a, (n,), (step,), writeable=array.flags.writeable)
+    first = view(array, 2, offset * array.itemsize)[1:]  # offsets are negative where strides are
+    return view(first, span, array.itemsize)
 
 
 # --------------------------------------------------------------------------------------------------------- the tile

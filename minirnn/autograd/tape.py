@@ -13,6 +13,7 @@ from itertools import count
 import numpy as np
 
 from minirnn.array import array_of, check_device, check_float, device_of, to_cpu, xp_of
+from minirnn.autograd.compiled import copied
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
 
 _number = count().__next__
@@ -316,7 +317,7 @@ def lift(x):
     hold the next batch by the time of the backward pass."""
     if type(x) is Tensor:
         return x
-    return Tensor(x.copy() if _mode.recording and type(x) is _ndarray else x)
+    return Tensor(copied(x) if _mode.recording and type(x) is _ndarray and x.dtype.kind in "fiub" else x)
 
 
 def pair(where, x, y):

@@ -49,7 +49,7 @@ def list_sets(folder: Folder = None, as_json: Json = False) -> int:
         print(json.dumps(rows, indent=1))
         return 0
     for row in rows:
-        print(f"{row['name']:<16}{row['state']}\n{'':<16}{row['summary']}\n{'':<16}licence: {row['licence']}")
+        print(f"{row['name']:<19}{row['state']}\n{'':<19}{row['summary']}\n{'':<19}licence: {row['licence']}")
     print("\nuse one with: minirnn train char-lm --data NAME    fetch one with: minirnn data fetch NAME")
     return 0
 

@@ -24,7 +24,7 @@ def embedded():
         from sklearn.datasets import load_digits
     except ImportError:
         raise InputError(
-            "data set digits: scikit-learn is not installed; install minirnn[course], or ask for the generated twin"
+            "data set digits: scikit-learn is not installed; install minirnn[course], or ask for its twin (--twin)"
         ) from None
     digits = load_digits()
     return {"images": digits.images.astype(np.uint8), "labels": digits.target.astype(np.uint8)}

@@ -68,7 +68,7 @@ def download(file, cache, report=None, licence="", stall=STALL, attempts=ATTEMPT
         f"download of {file.path} failed: "
         + ("; ".join(reasons) or f"no address gives it freely ({licence})")
         + f". Put the file at {final} by hand, set MINIRNN_DATA to a folder"
-        " that has it, or ask for the generated twin"
+        " that has it, or ask for the generated twin (--twin)"
     )
 
 

@@ -43,7 +43,7 @@ def embedded():
     except ImportError:
         raise InputError(
             "data set python-help: this Python has no pydoc_data (some distributions leave it out); install the full"
-            " standard library, ask for the generated twin, or give your own text"
+            " standard library, ask for the generated twin (--twin), or give your own text"
         ) from None
     return {name: text.encode() for name, text in topics.items()}
 

@@ -133,7 +133,7 @@ def read_verified(path, file):
     if digest != file.sha256:
         what = f"the content with sha256 {file.sha256[:12]}... ({file.size} bytes)"
         again = "delete it to fetch it again" if file.mirrors else "put the original there"
-        cause = f"it is damaged or another version; {again}, or ask for the generated twin"
+        cause = f"it is damaged or another version; {again}, or ask for the generated twin (--twin)"
         raise InputError(must_be("data", str(path), what, f"{digest[:12]}... ({len(data)} bytes)", cause))
     return data
 
@@ -181,5 +181,5 @@ def missing_message(entry, missing, folder=None):
         missing[0],
         "in " + " or ".join(places),
         "no such file",
-        f"run 'minirnn data fetch {entry.name}', set MINIRNN_DATA to a folder with it, or ask for the generated twin",
+        f"run 'minirnn data fetch {entry.name}', set MINIRNN_DATA to a folder with it, or ask for its twin (--twin)",
     )

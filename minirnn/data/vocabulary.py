@@ -133,6 +133,7 @@ class Vocabulary:
         try:
             stored = json.loads(text)
             symbols, level = stored["symbols"], stored["level"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise InputError(must_be("Vocabulary", "text", "JSON with 'level' and 'symbols'", f"{error!r}")) from None
+        except (ValueError, KeyError, TypeError, RecursionError) as error:  # no JSON, another, or too deep
+            got = f"{type(error).__name__}: {str(error)[:200]}"
+            raise InputError(must_be("Vocabulary", "text", "JSON with 'level' and 'symbols'", got)) from None
         return cls(symbols, level)

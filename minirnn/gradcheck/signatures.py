@@ -95,7 +95,9 @@ def nearest(problem, claimed, truth):
             continue  # this bug does not show at this point
         if np.linalg.norm(error - other) <= same * np.linalg.norm(error):
             exact.append(mutant)
-        alike.append((float(error @ other / (np.linalg.norm(error) * np.linalg.norm(other))), mutant))
+        one, two = np.linalg.norm(error), np.linalg.norm(other)
+        if 2 / 3 < one / two < 3 / 2:  # a cosine forgets the length: a gate of zeros is no gate of the wrong sign
+            alike.append((float(error @ other / (one * two)), mutant))
     cosine, mutant = max(alike, key=lambda pair: pair[0], default=(0.0, None))
     return tuple(exact), (mutant, cosine) if cosine >= ALIKE and not exact else None
 

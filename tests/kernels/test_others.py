@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from minirnn.kernels.jit import INTERPRETED
 
 from minirnn import Tensor, grad, kernels, nn, ops
 from minirnn.array import scatter_add
 from minirnn.autograd import compiled
 from minirnn.errors import DtypeError, InputError
+
+compiled_only = pytest.mark.skipif(INTERPRETED, reason="NUMBA_DISABLE_JIT: there are no threads and no vector code")
 
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
@@ -111,6 +114,7 @@ def layer_and_loss(second):
     return [loss.value, *(g.value for g in gradients)]
 
 
+@compiled_only
 @pytest.mark.parametrize("second", [False, True])
 def test_tape_operations_use_the_kernels_when_large_and_agree(monkeypatch, second):
     used = []

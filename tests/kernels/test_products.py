@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from minirnn.kernels import packed, tile
-from minirnn.kernels.jit import kernel
+from minirnn.kernels.jit import INTERPRETED, kernel
 from minirnn.kernels.threads import NO_MEETING
 
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -86,7 +86,10 @@ def test_gemm_equals_numpy(dtype, sizes, a_transposed, b_transposed):
     run_on(1, packed.gemm_job(whole, a, b, packed.workspace(dtype, 1)))
     assert_close(whole, a @ b, K)
     run_on(3, packed.gemm_job(shared, a, b, packed.workspace(dtype, 3)))
-    np.testing.assert_array_equal(shared, whole)  # shares do not change the order of a sum
+    if INTERPRETED:  # NumPy's product of fewer rows may add up in another order
+        assert_close(shared, whole, K)
+    else:
+        np.testing.assert_array_equal(shared, whole)  # shares do not change the order of a sum
 
 
 @both_types

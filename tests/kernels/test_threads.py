@@ -8,11 +8,14 @@ import threading
 
 import numpy as np
 import pytest
+from minirnn.kernels.jit import INTERPRETED
 from minirnn.kernels.packed import width
 from minirnn.kernels.threads import Job
 
 from minirnn import kernels
 from minirnn.errors import InputError
+
+compiled_only = pytest.mark.skipif(INTERPRETED, reason="NUMBA_DISABLE_JIT: there are no threads and no vector code")
 
 T, B, D, H = 6, 9, 5, 37
 
@@ -43,6 +46,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch, dtype):
         assert same(layer_gradients(dtype=dtype), alone)
 
 
+@compiled_only
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rows", [1, 3])
 def test_units_are_shared_out_where_there_are_few_rows(monkeypatch, dtype, rows):
@@ -68,6 +72,7 @@ def test_units_are_shared_out_where_there_are_few_rows(monkeypatch, dtype, rows)
     assert used == [lstm.recur, lstm.recur_back, lstm.recur, lstm.recur]
 
 
+@compiled_only
 def test_number_of_threads_is_that_of_the_environment_or_the_processors(monkeypatch):
     from minirnn.kernels import threads
     from minirnn.kernels.threads import thread_count, threads_for
@@ -124,6 +129,7 @@ def test_a_forked_child_makes_a_team_of_its_own(monkeypatch):
     assert child.exitcode == 0
 
 
+@compiled_only
 def test_an_interrupted_run_leaves_the_next_one_right(monkeypatch):
     from minirnn.kernels import threads
 
@@ -283,6 +289,7 @@ def test_interrupted_calls_leave_no_threads(monkeypatch):
     assert threading.active_count() <= before
 
 
+@compiled_only
 def test_a_system_without_more_threads_is_only_slower(monkeypatch):
     import threading
 

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from minirnn.kernels.jit import INTERPRETED
 
 from minirnn import Tensor, kernels, nn, ops, optim
 from minirnn.autograd import compiled
 from minirnn.errors import InputError
 from minirnn.nn.module import parameter
+
+compiled_only = pytest.mark.skipif(INTERPRETED, reason="NUMBA_DISABLE_JIT: there are no threads and no vector code")
 
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
@@ -51,6 +54,7 @@ def test_an_update_in_one_pass_is_the_optimisers(rule, shape, dtype, monkeypatch
             assert_close(mine[name], theirs[name], dtype)
 
 
+@compiled_only
 def test_large_parameters_take_the_kernels_and_small_ones_do_not(monkeypatch):
     sizes, real = [], kernels.updated
     monkeypatch.setattr(kernels, "updated", lambda rule, p, *a: sizes.append(p.size) or real(rule, p, *a))

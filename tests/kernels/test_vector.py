@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from minirnn.kernels.jit import kernel
+from minirnn.kernels.jit import INTERPRETED, kernel
 from minirnn.kernels.vector import vexp, vexp_below, vsigmoid, vtanh
+
+compiled_only = pytest.mark.skipif(INTERPRETED, reason="NUMBA_DISABLE_JIT: there are no threads and no vector code")
 
 
 @kernel(x="N", exp="N", sigmoid="N", tanh="N", exp_below="N")
@@ -48,6 +50,7 @@ both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 NORMAL = {np.float32: (-87.3, 88.7), np.float64: (-708.3, 709.7)}
 
 
+@compiled_only
 @both_types
 def test_exp_is_accurate_wherever_its_value_is_normal(dtype):
     x = points(*NORMAL[dtype], dtype)
@@ -66,6 +69,7 @@ def test_exp_of_what_is_not_above_zero_ends_at_the_smallest_normal_number(dtype)
     assert got[0] >= np.finfo(dtype).tiny and ulps(got[:1], reference(x[:1])[0]) < 1.1
 
 
+@compiled_only
 @both_types
 def test_sigmoid_and_tanh_are_accurate(dtype):
     x = points(-17.0, 17.0, dtype)
@@ -82,6 +86,7 @@ def test_tanh_does_not_cancel_near_zero(dtype):
     assert ulps(evaluated(x)[2], reference(x)[2]).max() < 3.5
 
 
+@compiled_only
 @both_types
 def test_exp_goes_on_through_the_denormals(dtype):
     """Below the smallest normal number the result has an absolute error of one denormal step."""
