@@ -27,7 +27,7 @@ def page_of(path):
     sections = [Section("Result", _result(result)), Section("Curves", _curves(lines))]
     made = _attachments(run_folder.path, lines)
     if made:
-        sections.append(Section("What it made", made))
+        sections.append(Section("What it made", f"<div class=made>{made}</div>"))
     rows = [[key, json.dumps(value)] for key, value in _flat(config.to_json())]
     sections.append(Section("Configuration", table(["entry", "value"], rows)))
     about = html.escape(f"{name}: {registry.MODELS[name].about}; {len(lines)} lines of metrics.jsonl.")
@@ -37,10 +37,15 @@ def page_of(path):
 def _result(result):
     if result is None:
         return "<p>It has not ended: go on with <code>minirnn train --resume</code>.</p>"
-    rows = [[key.replace("_", " "), ("n", f"{value:.6g}" if isinstance(value, float) else json.dumps(value))]
-            for key, value in result.items() if key not in HIDDEN]
+    rows = [[key.replace("_", " "), ("n", _in_words(value))] for key, value in result.items() if key not in HIDDEN]
     data = result["data"]
     return table(["", ""], [["data", f"{data['name']} ({data['origin']})"], *rows])
+
+
+def _in_words(value):
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _curves(lines):

@@ -26,7 +26,7 @@ def learning_curves(runs):
     return drawn
 
 
-def run_curves(epochs, columns=3):
+def run_curves(epochs, columns=2):
     """A figure with a panel for every number of a run's epochs; the best epoch so far is marked.
 
     epochs: list of dicts as metrics.jsonl has them under kind "epoch". Numbers that differ in "train", "valid" and
@@ -55,6 +55,7 @@ def run_curves(epochs, columns=3):
         if best is not None:
             panel.axvline(best, color="0.7", linewidth=0.8, linestyle="--")
         panel.set_title(name.replace("_", " "), fontsize=9)
+        panel.xaxis.get_major_locator().set_params(integer=True)
         panel.tick_params(labelsize=7)
         panel.set_xlabel("epoch", fontsize=7)
         if len(lines) > 1:

@@ -18,6 +18,7 @@ STYLE = """:root { color-scheme: light dark; --paper: #fff; --ink: #1c1c1c; --so
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 1.5rem auto; padding: 0 1rem;
   background: var(--paper); color: var(--ink) }
 h1 { font-size: 1.6rem; margin: 0 0 .5rem } h2 { font-size: 1.15rem; margin: 2rem 0 .2rem }
+h3 { font-size: 1rem; margin: 1rem 0 .2rem; color: var(--soft) }
 p { margin: .2rem 0 .5rem; max-width: 56rem } section p { color: var(--soft) }
 :focus-visible { outline: 2px solid var(--c1); outline-offset: 2px }
 .wide { overflow-x: auto } table { border-collapse: collapse; margin: .5rem 0 }
@@ -25,6 +26,7 @@ td, th { padding: .15em .8em; text-align: left; border-bottom: 1px solid var(--r
 td.n { font-variant-numeric: tabular-nums; white-space: nowrap }
 .good { color: var(--good) } .bad { color: var(--bad); font-weight: 600 }
 pre { background: var(--bar); padding: .8em; overflow-x: auto; font-size: .85rem }
+.made pre { white-space: pre-wrap }
 img { max-width: 100%; height: auto; background: #fff; border-radius: 4px }
 """
 

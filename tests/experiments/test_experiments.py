@@ -16,8 +16,6 @@ from minirnn.experiments import table
 from minirnn.experiments.experiment import Claim, Column, Experiment, Results, Row, Scale
 from minirnn.experiments.jobs import jobs_of, run_jobs
 from minirnn.models import registry, worker
-from minirnn.models.language_model import word_tables
-from minirnn.models.language_model.task import LanguageModelConfig
 from minirnn.models.reproduce_command import EXPERIMENTS
 from minirnn.models.temporal_order import tables as temporal_order
 from minirnn.models.temporal_order.task import TemporalOrderConfig, TemporalOrderTask
@@ -33,50 +31,6 @@ TOY = replace(
 
 def reproduce(*argv):
     return cli.main(["reproduce", *map(str, argv)])
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_experiment_has_three_scales_unique_rows_and_runs_at_smoke(name, tmp_path, capsys):
-    experiment = registry.experiment(name)
-    assert experiment.name == name and set(experiment.scales) == {"smoke", "classroom", "paper"}
-    keys = [row.key for row in experiment.rows]
-    assert len(set(keys)) == len(keys)
-    titles = {column.title for column in experiment.columns}
-    assert all(set(row.reported) <= titles for row in experiment.rows)
-    only = f"^({'|'.join(keys[:1] + keys[-1:])})$"
-    status = reproduce(name, "--scale", "smoke", "--runs", tmp_path, "--silent", "--seeds", 1,
-                       *(["--rows", only] if keys else []))
-    shown = capsys.readouterr()
-    assert status == 0, shown.err
-    for key in keys[:1] + keys[-1:]:
-        assert f"\n{key} " in shown.out
-    if experiment.draw is not None:
-        assert (tmp_path / f"{name}-smoke.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_tables_hold_the_numbers_of_the_thesis():
-    words = {row.key: row.reported for row in word_tables.TABLE.rows}
-    assert len(words) == 26
-    assert words["none"] == {"valid": 130.0, "test": 125.2} and words["forward"] == {"valid": 94.1, "test": 89.5}
-    assert words["ours-0.5-sequence"]["test"] == 96.8 and words["forward-ours-0.25-step"]["test"] == 87.0
-    assert words["forward-moon-0.5-step"]["valid"] == 140.6 and words["gal-0.25-sequence"]["valid"] == 120.5
-    characters = {row.key: row.reported for row in registry.experiment("table-3.3").rows}
-    assert set(characters) == set(words)
-    assert min(characters, key=lambda key: characters[key]["test"]) == "ours-0.25-step"
-    assert len(temporal_order.EXPERIMENT.rows) == 14
-
-
-def test_paper_scale_is_the_recipe_of_the_thesis():
-    row = {row.key: row for row in word_tables.TABLE.rows}["forward-ours-0.25-step"]
-    config = word_tables.TABLE.configure(row, word_tables.TABLE.scales["paper"], 3)
-    expected = LanguageModelConfig.of(
-        level="word", data="ptb", hidden=256, embedding=256, batch=32, window=35, epochs=100, optimizer="sgd", lr=1.0,
-        clip=10.0, schedule="plateau", init=0.05, scheme="ours", rate=0.25, sampling="per_step",
-        forward_dropout=(0.2, 0.5), seed=3, patience=word_tables.PATIENCE,
-    )
-    assert config == expected
-    paper = temporal_order.EXPERIMENT.configure(Row("", {}), temporal_order.EXPERIMENT.scales["paper"], 0)
-    assert (paper.hidden, paper.fixed, paper.forget_bias) == (256, 200, None)
 
 
 def result(seed=0, **metrics):
