@@ -198,7 +198,7 @@ def updated(rule, p, g, states, constants):
     where = "updated"
     border.one_of(where, "rule", rule, update.RULES)
     part, states_wanted, constants_wanted = update.RULES[rule]
-    p = border.floats(where, "p", p, "p's", np.shape(p))
+    p = border.floats(where, "p", p, "any", None)
     g = border.laid_out(where, "g", g, p.dtype, "p's shape", p.shape)
     for name, given, wanted in (("states", states, states_wanted), ("constants", constants, constants_wanted)):
         if not isinstance(given, (list, tuple)) or len(given) != wanted:
@@ -216,7 +216,7 @@ def scaled(g, factor):
     from minirnn.kernels import update
 
     border.number("scaled", "factor", factor)
-    return update.scale(border.floats("scaled", "g", g, "any", np.shape(g)), factor)
+    return update.scale(border.floats("scaled", "g", g, "any", None), factor)
 
 
 def add_row(y, row):

@@ -149,11 +149,12 @@ def inputs(where, gates, x, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None
 
 
 def floats(where, name, value, symbols, sizes, contiguous=True):
-    """A float32 or float64 array of a shape without zeros, laid out for the kernels."""
+    """A float32 or float64 array of a shape without zeros, any shape for None, laid out for the kernels."""
     value = array_of(where, name, value)
     if value.dtype not in FLOATS:
         raise DtypeError(must_be(where, name, "float32 or float64", value.dtype))
-    check_shape(where, name, value, symbols, sizes)
+    if sizes is not None:
+        check_shape(where, name, value, symbols, sizes)
     if value.size == 0:
         raise InputError(must_be(where, name, "not empty", value.shape))
     return _ready(value) if contiguous else np.require(value, requirements="AW")
