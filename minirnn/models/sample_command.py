@@ -4,7 +4,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from minirnn.errors import InputError, must_be
+from minirnn.errors import InputError, must_be, printable
 from minirnn.files import make_folder, write_atomically
 from minirnn.models import registry
 from minirnn.train.options import Parser, add_options
@@ -47,7 +47,8 @@ def main(argv):
     run = registry.load(argv[0], options.get("checkpoint", "best"), say=lambda text: print(text, file=sys.stderr))
     own = {field.name for field in fields(module.Options)}
     made = module.sample(run, module.Options().but(**{key: value for key, value in options.items() if key in own}))
-    sys.stdout.write(made["sample.json" if "json" in options else "sample.txt"].decode())
+    shown = made["sample.json" if "json" in options else "sample.txt"].decode()
+    sys.stdout.write(shown if "json" in options else "\n".join(map(printable, shown.split("\n"))))
     if "out" in options:
         make_folder(options["out"])
         for file, content in made.items():
