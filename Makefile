@@ -34,7 +34,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 
 gradcheck: $(READY)
-	$(BIN)/minirnn gradcheck --all
+	$(BIN)/minirnn gradcheck --all --jobs 2
 
 hostile: $(READY)
 	$(BIN)/python tests/hostile/attack.py --tries 10000 --seed 0
