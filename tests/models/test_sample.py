@@ -53,6 +53,23 @@ def test_a_trained_tagger_tags_new_text(runs, capsys, tmp_path):
         [tuple(pair) for pair in pairs] for pairs in sentences]
 
 
+def test_a_word_that_the_data_do_not_have_has_the_zero_vector(runs):
+    """Whatever vectors the known words have; a word in capitals has that of the same in small letters."""
+    from minirnn.models.tagger.sample import tags_of
+
+    run = registry.load(runs("tagger"))
+    known = next(word for word in run.files["vocabulary.json"]["words"] if word.isalpha() and word.islower())
+    sentence = ["qqq", "www", "."]
+    before = tags_of(run, [sentence, [known.capitalize(), "."]])
+    place = run.files["vocabulary.json"]["words"].index(known)
+    table = run.model.table.value.copy()
+    run.model.table.value = table + np.float32(50) * (np.arange(len(table)) != place)[:, None]
+    run.model.table.value[run.files["vocabulary.json"]["words"].index(".")] = table[
+        run.files["vocabulary.json"]["words"].index(".")]
+    assert tags_of(run, [sentence, [known.capitalize(), "."]]) == before
+    assert np.array_equal(run.model.table.value[place], table[place])
+
+
 def test_tags_of_known_sentences_are_those_of_the_evaluation(runs):
     """Words of the validation part, typed as text, get the tags that the loaded model gives them by their numbers."""
     from minirnn.metrics import entity_f1

@@ -10,7 +10,7 @@ from minirnn import Tensor, grad, nn, ops
 from minirnn.array import stream
 from minirnn.errors import InputError
 from minirnn.models import registry
-from minirnn.train import Descent, Ingredient, Phase, Procedure, RunConfig, Tally, option
+from minirnn.train import Descent, Ingredient, Phase, Procedure, RunConfig, Tally, Values, option
 from minirnn.train.config import from_presets
 from minirnn.train.execute import execute, stored_config
 from minirnn.train.run_folder import RunFolder
@@ -174,6 +174,34 @@ def test_phases_have_their_own_updates_scores_and_nets(tmp_path):
     assert [line["in_phase"] for line in lines if line["kind"] == "train"] == [*range(6), *range(6)]
     # the scores of the first phase are of another net: the second has none, so its last parameters are tested
     assert outcome.result["encoder"] == 6 and outcome.result["tested_parameters"] == "last"
+
+
+class Early(TwoStages):
+    """One phase that is over once four updates are made, which is in the middle of its second round."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.count = Values(made=0)
+
+    def parts(self):
+        return {**super().parts(), "count": self.count}
+
+    def update(self, clock):
+        self.count.made += 1
+        return super().update(clock)
+
+    def phases(self):
+        return (Phase("only", 3, 5, self.update, until=lambda scores: self.count.made >= 4,
+                      enter=lambda: self.build(2)),)
+
+
+def test_a_round_that_was_begun_is_finished_also_by_a_resumed_run(tmp_path, stop_at_look, numbers):
+    whole = run(Early, CASES["two stages"][1], tmp_path / "whole")
+    assert whole.result["updates"] == 6 and whole.result["epochs"] == 2
+    stop_at_look(7)  # before the sixth update: five are made, and a look at the end of each round
+    assert run(Early, CASES["two stages"][1], tmp_path / "cut").result is None
+    stop_at_look(10**9)
+    assert numbers(run(Early, CASES["two stages"][1], tmp_path / "cut", fresh=False).result) == numbers(whole.result)
 
 
 def test_each_learner_has_its_own_rate_and_options(tmp_path):
