@@ -53,21 +53,23 @@ def test_a_trained_tagger_tags_new_text(runs, capsys, tmp_path):
         [tuple(pair) for pair in pairs] for pairs in sentences]
 
 
-def test_a_word_that_the_data_do_not_have_has_the_zero_vector(runs):
-    """Whatever vectors the known words have; a word in capitals has that of the same in small letters."""
-    from minirnn.models.tagger.sample import tags_of
+def test_a_word_that_the_data_do_not_have_has_the_zero_vector(runs, monkeypatch):
+    """And a word in capitals has the vector of the same in small letters."""
+    from minirnn.models.tagger import sample
 
-    run = registry.load(runs("tagger"))
-    known = next(word for word in run.files["vocabulary.json"]["words"] if word.isalpha() and word.islower())
-    sentence = ["qqq", "www", "."]
-    before = tags_of(run, [sentence, [known.capitalize(), "."]])
-    place = run.files["vocabulary.json"]["words"].index(known)
-    table = run.model.table.value.copy()
-    run.model.table.value = table + np.float32(50) * (np.arange(len(table)) != place)[:, None]
-    run.model.table.value[run.files["vocabulary.json"]["words"].index(".")] = table[
-        run.files["vocabulary.json"]["words"].index(".")]
-    assert tags_of(run, [sentence, [known.capitalize(), "."]]) == before
-    assert np.array_equal(run.model.table.value[place], table[place])
+    run, seen = registry.load(runs("tagger")), []
+    words, real = run.files["vocabulary.json"]["words"], sample.forward
+
+    def forward(model, batch, beyond):
+        seen.append((batch[0].words.tolist(), beyond))
+        return real(model, batch, beyond=beyond)
+
+    monkeypatch.setattr(sample, "forward", forward)
+    known = next(word for word in words if word.isalpha() and word.islower() and word.capitalize() not in words)
+    sample.tags_of(run, [["qqqq", known.capitalize(), known]])
+    ((numbers, beyond),) = seen
+    assert numbers == [len(words), words.index(known), words.index(known)]
+    assert beyond.shape == (1, run.model.table.shape[1]) and not beyond.any()
 
 
 def test_tags_of_known_sentences_are_those_of_the_evaluation(runs):
