@@ -317,5 +317,5 @@ def experiment(name):
 
 
 def experiments_of(name):
-    """{name: Experiment} of a model's folder."""
-    return stem_of(name, "tables").EXPERIMENTS
+    """{name: Experiment} of a model's folder; none where it has no tables.py."""
+    return getattr(stem_of(name, "tables"), "EXPERIMENTS", {})
