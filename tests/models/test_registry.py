@@ -9,7 +9,7 @@ from minirnn.cli import main
 from minirnn.course import chapters
 from minirnn.errors import InputError
 from minirnn.gradcheck import suite
-from minirnn.models import models_command, registry
+from minirnn.models import models_command, registry, sample_command
 
 ROOT = Path(__file__).parent.parent.parent
 CASES = {case.name for case in suite.cases() if case.kind == "model"}
@@ -44,9 +44,18 @@ def test_a_configuration_survives_its_json_and_equal_ones_share_a_folder(name):
         again = registry.configuration(name, json.loads(json.dumps(config.to_json())))
         assert again == config and registry.folder_name(name, again) == registry.folder_name(name, config)
         assert registry.folder_name(name, config.but(seed=4)) != registry.folder_name(name, config)
-        flat = {**config.to_json(), **config.to_json()["descent"]}  # as configurations were before they were nested
-        flat.pop("descent")
+        flat = config.to_json()
+        if list(type(config).nested()) == ["descent"]:  # as configurations were before they were nested
+            flat |= flat.pop("descent")
         assert registry.configuration(name, flat) == config
+
+
+def test_a_model_without_tables_or_samples_is_one_all_the_same(monkeypatch):
+    """Both files may be left out: what asks for them finds nothing, or says so."""
+    monkeypatch.setattr(registry, "stem_of", lambda name, stem: None)
+    assert registry.experiments_of("tagger") == {}
+    with pytest.raises(InputError, match="a model that can show something, got one of tagger"):
+        sample_command.parser_of("tagger")
 
 
 def test_models_are_listed_with_the_state_of_their_claims(tmp_path, capsys):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from minirnn import nn
 from minirnn.cli import main
 from minirnn.models import registry
 from minirnn.models.language_model.task import LanguageModelTask
@@ -85,7 +86,7 @@ def test_bad_input_is_status_2_with_one_line(arguments, message, tmp_path, capsy
 
 @pytest.mark.parametrize("arguments, message", [
     (["train", "word-lm", "--frob"], "option must be one that it has, got '--frob'"),
-    (["train", "word-lm", "--cell", "lst"], "one of rnn, lstm, lstm-peephole, gru, got 'lst'; did you mean lstm"),
+    (["train", "word-lm", "--cell", "lst"], f"one of {', '.join(nn.RECURRENT)}, got 'lst'; did you mean lstm"),
     (["train", "word-lm", "--hiden", "8"], "got '--hiden'; did you mean --hidden?"),
     (["train", "tagger", "--window", "8"], "did you mean --window-words?; it is an option of word-lm, char-lm"),
     (["train", "sentiment", "--level", "char"], "got '--level'; it is an option of word-lm, char-lm"),
@@ -157,7 +158,7 @@ def test_a_run_is_trained_from_the_configuration_of_another_also_an_older_one(te
         assert message in capsys.readouterr().err
 
 
-SMALL = {
+SMALL = {  # quicker than --quick, where that is not enough
     "word-lm": ["--hidden", "8", "--embedding", "4", "--batch", "60", "--epochs", "1"],
     "char-lm": ["--hidden", "8", "--embedding", "4", "--batch", "200", "--epochs", "1"],
     "tagger": ["--hidden", "8", "--filters", "8", "--epochs", "1"],
@@ -170,7 +171,7 @@ SMALL = {
 def test_an_interrupted_run_of_every_model_resumes_with_the_command_that_it_prints(
     name, tmp_path, capsys, stop_at_look, numbers, monkeypatch
 ):
-    start = ["train", name, "--quick", *SMALL[name], "--runs", str(tmp_path)]
+    start = ["train", name, "--quick", *SMALL.get(name, []), "--runs", str(tmp_path)]
     assert main([*start, "--name", "whole", "--silent"]) == 0
     stop_at_look(4)
     assert main([*start, "--name", "cut"]) == 143

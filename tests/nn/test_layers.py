@@ -282,7 +282,7 @@ x32 = np.zeros((4, 2, 3), np.float32)
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0, 1]), np.zeros(2)), InputError, "not zero"),
         (lambda: nn.cross_entropy(normal(2, 3), np.array([0, 1]), time="all"), InputError, "'mean' or 'sum'"),
         (lambda: nn.bce_with_logits(normal(2), np.array([0, 2.0])), InputError, r"targets must be in \[0, 1\]"),
-        (lambda: LanguageModel(10, cell="qrnn"), InputError, "cell must be one of rnn, lstm, lstm-peephole, gru"),
+        (lambda: LanguageModel(10, cell="qrnn"), InputError, f"cell must be one of {', '.join(nn.RECURRENT)}"),
     ],
 )
 def test_bad_arguments_get_one_clear_error(call, error, message):

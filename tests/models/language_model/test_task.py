@@ -148,7 +148,7 @@ def test_folders_that_are_no_runs_are_refused(tmp_path):
         ({"hidden": 0}, "hidden must be an integer of at least 1, got 0"),
         ({"lr": -1.0}, "lr must be a positive number"),
         ({"clip": 0.0}, "clip must be a positive number"),
-        ({"cell": "mlp"}, "cell must be one of rnn, lstm, lstm-peephole, gru"),
+        ({"cell": "mlp"}, f"cell must be one of {', '.join(nn.RECURRENT)}"),
         ({"rate": 1.5}, r"rate must be a number in \[0, 1\)"),
         ({"forward_dropout": (0.1, 1.0)}, r"forward_dropout must be 2 numbers in \[0, 1\)"),
         ({"window": 2000}, "shorter than one window"),
