@@ -79,7 +79,7 @@ def diagnose(problem, claim, claimed, truth):
             siblings = [(f"the {n.split(None, 1)[1]} gradient", t) for n, _, t in blocks if _sibling(n, block)]
             words = describe(got, true, same, siblings)
             lines += [f"{block} {words}"] if words else []
-    if near and not written_out:
+    if near:
         mutant, cosine = near
         lines.append(f"resembles (cosine {cosine:.2f}): {mutant.says}")
     return lines
