@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-fast lint gradcheck chapters bench clean
+.PHONY: help demo test test-fast lint gradcheck hostile chapters bench clean
 
 help:
 	@echo "make demo       three minutes: prove an LSTM's gradients, train it, write runs/demo/report.html"
 	@echo "make test       every test (under 12 minutes on two cores)"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make gradcheck  every operation, cell, layer and loss against finite differences"
+	@echo "make hostile    10,000 wrong arguments, damaged files, failing disks, and 100 kills of runs of every model"
 	@echo "make chapters   run and store the notebooks"
 	@echo "make bench      speed, against PyTorch if it is installed in $(VENV)"
 
@@ -34,6 +35,9 @@ lint: $(READY)
 
 gradcheck: $(READY)
 	$(BIN)/minirnn gradcheck --all
+
+hostile: $(READY)
+	$(BIN)/python tests/hostile/attack.py --tries 10000 --seed 0 --kills 100 --json tests/hostile/figures.json
 
 chapters: $(READY)
 	$(BIN)/minirnn chapters build
