@@ -81,6 +81,7 @@ class StreamBatches:
     gives it shorter. A position in the data is the plain integer j.
     """
 
+    @in_our_words
     def __init__(self, tokens, batch, window, last="drop", stride=None):
         where = "stream_batches"
         tokens = np.asarray(tokens)

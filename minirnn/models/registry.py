@@ -20,11 +20,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from minirnn.errors import InputError, must_be, near
+from minirnn.errors import DtypeError, InputError, must_be, near
 from minirnn.memory_limit import check_fits
 from minirnn.train import execute
 from minirnn.train.checkpoint import CheckpointError, checkpoints, fitting, read_checkpoint
-from minirnn.train.run_folder import RunFolder
+from minirnn.train.run_folder import RunFolder, path_of
 from minirnn.train.state import join_state
 from minirnn.train.supervised import need_rate
 
@@ -55,7 +55,7 @@ MODELS = {
 
 def find(name):
     """The Model called ``name``; InputError that suggests near names."""
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise InputError(must_be("models", "name", f"one of {', '.join(MODELS)}", repr(name), near(str(name), MODELS)))
     return MODELS[name]
 
@@ -130,6 +130,9 @@ def make(name, config, folder=None, runs=None):
 
     InputError for an ingredient that is missing, still training, diverged, or of other settings.
     """
+    if not isinstance(config, task_of(name).CONFIG):
+        raise DtypeError(must_be(f"train {name}", "config", f"a {task_of(name).CONFIG.__name__}",
+                                 type(config).__name__))
     check_fits("train", "sizes", config.least_bytes(), "choose fewer units, layers or smaller batches")
     found = {key: Path(runs or "runs") / folder_name(*one) for key, one in ingredients_of(name, config).items()}
     for key, (inner, wanted) in ingredients_of(name, config).items():
@@ -154,7 +157,7 @@ def _check_ingredient(key, name, config, path):
 
 def finished(name, stored, path):
     """The result of configuration ``stored`` in folder ``path``, None while it has not ended; errors as ``run``."""
-    if not (Path(path) / "config.json").is_file():
+    if not (path_of(path) / "config.json").is_file():
         return None
     run_folder = RunFolder.open(path)
     _same_run(run_folder, name, configuration(name, stored))
@@ -175,7 +178,7 @@ def run(name, stored, path, folder=None, out=None, quiet=False):
     A run that ended is only read. ``folder`` is where the data are. InputError when the folder holds a run of another
     model, configuration or data, or another process trains in it.
     """
-    path, config = Path(path), configuration(name, stored)
+    path, config = path_of(path), configuration(name, stored)
     if not (path / "config.json").is_file():
         procedure, used = make(name, config, folder, path.parent)  # complaints about the input come before a folder
         stored = execute.stored_config(name, config, procedure, used)
@@ -270,7 +273,7 @@ def load(path, which="best", say=None):
     which: "best" so far (the newest before the first epoch has ended) or "last". A damaged checkpoint is told to
     ``say`` and the next one taken; InputError when none is left.
     """
-    if which not in ("best", "last"):
+    if not isinstance(which, str) or which not in ("best", "last"):
         raise InputError(must_be("load", "which", "'best' or 'last'", repr(which)))
     run_folder = RunFolder.open(path)
     name = name_of(path)
@@ -313,7 +316,7 @@ def _preferred(run_folder, which):
 def experiment(name):
     """The Experiment called ``name``, "table-3.2"; InputError that suggests near names."""
     known = {table: model for model, line in MODELS.items() for table in line.tables}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise InputError(must_be("reproduce", "experiment", f"one of {', '.join(known)}", repr(name),
                                  near(str(name), known)))
     return experiments_of(known[name])[name]

@@ -27,6 +27,10 @@ class CheckpointError(InputError):
     """A checkpoint cannot be used; the message says which and why."""
 
 
+class UnreadableError(CheckpointError):
+    """The system does not read a checkpoint that is there; perhaps it does the next time."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """What a file pair held: ``arrays`` {name: array} and the JSON ``state``."""
@@ -91,7 +95,7 @@ def read_checkpoint(folder, name, run=None):
     except FileNotFoundError as error:
         raise CheckpointError(f"{Path(error.filename).name} is missing") from None
     except OSError as error:
-        raise CheckpointError(f"{Path(error.filename or path).name} cannot be read ({error.strerror})") from None
+        raise UnreadableError(f"{Path(error.filename or path).name} cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, CheckpointError):
             raise

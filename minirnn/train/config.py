@@ -47,7 +47,7 @@ class Config:
         rule = each.metadata
         if value is None and may_be_none(type(self), each.name):
             return
-        if rule.get("choices") and value not in rule["choices"]:
+        if rule.get("choices") and not (isinstance(value, str) and value in rule["choices"]):
             what = "one of " + ", ".join(str(choice) for choice in rule["choices"])
             raise InputError(must_be(self.where, each.name, what, repr(value), near(str(value), rule["choices"])))
         if rule.get("least") is not None:

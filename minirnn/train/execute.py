@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be
-from minirnn.train.checkpoint import CheckpointError, hash_of, snapshot_steps
+from minirnn.train.checkpoint import CheckpointError, UnreadableError, hash_of, snapshot_steps
 from minirnn.train.environment import changes, environment
 from minirnn.train.loop import Diverged, Loop, in_words
 from minirnn.train.procedure import Interrupted
@@ -111,6 +111,8 @@ def _finish(run_folder, procedure, loop, stop, say):
         try:
             loop.load_best()
             used = "best"
+        except UnreadableError:
+            raise  # a disk that fails for a moment must not change the result
         except CheckpointError as error:
             say(f"the best checkpoint cannot be used ({error}); testing the last parameters instead")
     try:
