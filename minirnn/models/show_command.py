@@ -2,7 +2,6 @@
 
 import html
 import json
-import sys
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be
@@ -107,5 +106,5 @@ def main(argv):
     out = options.get("out", Path(argv[0]) / "show.html")
     check_writable(out, "show", "--out")
     write_atomically(out, made.encode())
-    print(f"page: {out.resolve().as_uri()}", file=sys.stderr)
+    print(f"page: {out}")
     return 0

@@ -124,7 +124,7 @@ def _finish(run_folder, procedure, loop, stop, say):
     }
     run_folder.write_result(result)
     words = in_words(procedure.shown, result)
-    of = f" (epoch {best['epoch']} of {loop.clock.rounds})" if loop.best else ""
+    of = f" (best epoch {best['epoch']} of {loop.clock.rounds})" if loop.best else ""
     speed = f"{loop.rate():,.0f} {procedure.unit}/s; {run_folder.path}/result.json"
     say(f"done: {words}{of}, {speed}")
     if procedure.data["origin"] == "generated twin":

@@ -223,11 +223,11 @@ class Loop:
                                  skipped=self.skipped, seconds=self.elapsed(), **metrics)
         self._attach()
         rounds = sum(each.rounds for each in self.phases)
-        name = f"{phase.name}: " if len(self.phases) > 1 else ""
+        name = f", {phase.name}" if len(self.phases) > 1 else ""
         rates = " ".join(f"{rate} {value:.4g}" for rate, value in self.procedure.rates().items() if rate not in metrics)
         rates = f"lr {metrics['lr']:.4g}" if "lr" in metrics else rates
         words = in_words(self.procedure.shown, metrics)
-        progress.line(f"epoch {clock.rounds}/{rounds} {name}{words} {rates}{' (best)' if better else ''}")
+        progress.line(f"epoch {clock.rounds}/{rounds}{name}: {words}, {rates}{' (best)' if better else ''}")
         clock.round, clock.position = clock.round + 1, 0
         self.checkpoint()
         return True

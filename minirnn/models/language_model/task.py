@@ -59,12 +59,13 @@ class LanguageModelConfig(RecurrentConfig):
     limit: int | None = option(None, "largest vocabulary of words", least=1)
     train_tokens: int | None = option(None, "train on so many of the first tokens only", least=1)
     embedding: int = option(128, "size of a token's vector", least=1)
-    layers: int = option(1, least=1, most=1000)
+    layers: int = option(1, "recurrent layers, one on the other", least=1, most=1000)
     zoneout: tuple[float, ...] = option((), "probability that a unit keeps its old state; for an LSTM also two, memory"
                                             " and hidden state")
     window: int = option(35, "steps of truncated backpropagation", least=1)
     stride: int | None = option(None, "steps from one window to the next, if they are to overlap", least=1)
-    ppl_mode: str = option("total", choices=("total", "mean_of_exp"))
+    ppl_mode: str = option("total", "perplexity: exp of the mean loss, or the mean of exp of each window's",
+                          choices=("total", "mean_of_exp"))
     samples: int = option(100, "length of the sample that is kept after each epoch, 0 for none", least=0, most=100_000)
 
     def __post_init__(self):

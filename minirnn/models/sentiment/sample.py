@@ -29,7 +29,8 @@ def sample(run, options=Options()):
     """Classes of texts of a Loaded run -> {"sample.txt": class, share and text a line, "sample.json"}: bytes."""
     texts = [line for line in options.text.splitlines() if line.strip()]
     if not texts:
-        raise InputError(must_be("sample", "--text", "a text", repr(options.text)))
+        raise InputError(must_be("sample", "--text", "a text", repr(options.text),
+                                 "--text 'not a good film'"))
     shares = shares_of(run, texts)
     best = [max(CLASSES, key=row.get) for row in shares]
     lines = [f"{name}\t{row[name]:.3f}\t{text}" for name, row, text in zip(best, shares, texts)]

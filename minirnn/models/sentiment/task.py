@@ -45,8 +45,8 @@ class SentimentConfig(RecurrentConfig):
     hidden: int = option(500, "units", least=1)
     forward_dropout: tuple[float, float] = option((0.2, 0.5), "dropout of the layer's input and of its output")
     init: float | None = option(None, "all parameters are drawn from U(-init, init)", positive=True)
-    batch: int = option(32, least=1)
-    epochs: int = option(50, least=1)
+    batch: int = option(32, "texts of an update", least=1)
+    epochs: int = option(50, "on labelled texts", least=1)
     descent: Descent = Descent(optimizer="rmsprop", lr=1e-3, schedule="epoch-decay", decay=0.95)
 
     def __post_init__(self):

@@ -41,8 +41,8 @@ class TaggerConfig(RecurrentConfig):
     capitals: bool = option(True, "whether classes of capitalisation are given")
     window_words: int = option(15, "words of a training sample", least=1)
     forward_dropout: tuple[float, float] = option((0.2, 0.5), "dropout of the LSTM's input and of its output")
-    batch: int = option(32, least=1)
-    epochs: int = option(50, least=1)
+    batch: int = option(32, "windows of an update", least=1)
+    epochs: int = option(50, "each trains one window of every sentence", least=1)
     init: float | None = option(None, "all parameters are drawn from U(-init, init)", positive=True)
     descent: Descent = Descent(optimizer="adam", lr=1e-3, schedule="epoch-decay", decay=0.95)
 

@@ -31,12 +31,12 @@ class TemporalOrderConfig(RecurrentConfig):
     data: str = option("temporal-order", choices=("temporal-order",))
     length: int = option(15, "steps of a sequence", least=1)
     hidden: int = option(64, "units", least=1)
-    batch: int = option(32, least=1)
+    batch: int = option(32, "sequences of an update", least=1)
     fixed: int | None = option(None, "so many batches, used again and again in a new order", least=1)
     test: int = option(2000, "test sequences", least=1)
     forget_bias: float | None = option(1.0, "the LSTM's b_f")
     init: float = option(0.1, "all parameters are drawn from U(-init, init)", positive=True)
-    epochs: int = option(60, "rounds", least=1)
+    epochs: int = option(60, "at most so many rounds of 50 updates, or over the fixed batches", least=1)
     descent: Descent = Descent(optimizer="adam", lr=3e-3, clip=5.0, schedule="constant")
 
     def least_bytes(self):
