@@ -1,7 +1,4 @@
-"""The loop: updates, rounds, phases, checkpoints, best so far, interruption; the same for every procedure.
-
-What a procedure is stands in ``minirnn.train.procedure``.
-"""
+"""The loop: updates, rounds, phases, checkpoints, best so far, interruption; the same for every procedure."""
 
 import time
 
@@ -31,10 +28,11 @@ class Diverged(ArithmeticError):
 class Loop:
     """Trains ``procedure`` in the RunFolder ``folder`` (entered).
 
-    Beside the ``clock`` it counts ``skipped`` updates and keeps the ``scores`` of the phase's rounds, ``best``
-    {"score", "epoch", "checkpoint", "metrics"} of its best or None, and ``chain``: the hash over the parameters at
-    every regular checkpoint, each linked to the one before. All are in every checkpoint, so an interrupted run ends as
-    an uninterrupted one: bit for bit on a CPU.
+    Beside the ``clock`` it counts ``skipped`` updates and keeps the ``scores`` of the phase's rounds, ``best`` of them
+    or None, and ``chain``, the hash over the parameters at every regular checkpoint, each linked to the one before. All
+    are in every checkpoint, so an interrupted run ends as an uninterrupted one: bit for bit on a CPU.
+
+        loop.best    # {"score": 75.3, "epoch": 4, "checkpoint": "step-000000336", "metrics": {"valid_loss": 4.3}}
     """
 
     def __init__(self, procedure, folder, out=None, quiet=False, snapshots=()):
@@ -62,7 +60,8 @@ class Loop:
     def resume(self, say):
         """Continue from the newest usable checkpoint; ``say`` is told about each one that is not.
 
-        InputError when there are checkpoints but none can be used, or metrics.jsonl was changed since.
+        Where step-000000500 is damaged the run goes on from step-000000420. InputError when there are checkpoints but
+        none can be used, or metrics.jsonl was changed since.
         """
         reasons = []
         for name in checkpoints(self.folder.checkpoints):

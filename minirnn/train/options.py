@@ -32,7 +32,8 @@ class Parser(argparse.ArgumentParser):
     def parse(self, argv, elsewhere=lambda flag: ""):
         """The options given, {name: value}; InputError with near names for one that is unknown.
 
-        ``elsewhere(flag)`` says in words where an unknown flag belongs, "" if nowhere.
+        ``elsewhere(flag)`` says in words where an unknown flag belongs, "--window is an option of word-lm", "" if
+        nowhere.
         """
         found, unknown = self.parse_known_args(argv)
         if unknown:
@@ -72,7 +73,7 @@ def _in_our_words(message):
 def add_options(parser, config):
     """Give ``parser`` an option for every entry of ``config``, whose values are the defaults that the help shows.
 
-    Entries of the configurations that it holds are ``--descent.lr``, and ``--lr`` where only one of them has an lr.
+    The lr of its ``descent`` is --descent.lr, and --lr where nothing else that it holds has an lr.
     """
     for cls, names in _groups(type(config)):
         group = parser.add_argument_group(cls.group)

@@ -34,7 +34,8 @@ class RecurrentConfig(SupervisedConfig):
     """The same for a recurrent layer: its cell and size, its dropout, and dropout on its input and its output.
 
     rate, scheme, sampling and scaling are those of nn.RecurrentDropout; init bounds the uniform initial parameters. A
-    scheme is kept under its name in the tables, "ours" for "update", so that runs of one kind have one configuration.
+    scheme is kept under its name in the tables, so that runs of one kind have one configuration: of(scheme="update",
+    rate=0.25) equals of(scheme="ours", rate=0.25).
     """
 
     group = "recurrent layer"
@@ -89,7 +90,9 @@ def need_rate(where, given):
 class Supervised(Procedure):
     """Training of ``model`` with a SupervisedConfig. A subclass sets ``updates`` (in an epoch) and gives
 
-    - ``loss(clock)`` -> (scalar Tensor, whatever ``count`` wants to know) of the next update;
+    - ``loss(clock)`` -> (loss, seen): the scalar Tensor to minimise in this update, and what ``count`` wants to know,
+      for example (right answers, words). It may be called twice for one update, to find the operation that made a value
+      which is not finite; so it must change nothing but buffers of the model;
     - ``count(total, seen)``: the update was made, its loss was ``total``; add to ``tally``;
     - ``validate(clock)`` -> metrics at the end of an epoch, with "score", which is minimised;
     - ``begin_epoch()``: forget what belongs to one epoch.

@@ -40,7 +40,10 @@ def sample(run, options=Options()):
 
 
 def shares_of(run, texts):
-    """[{class: probability}] of texts. Words that the run's data lack are left out; InputError if none is left."""
+    """[{class: probability}] of texts: each like {"negative": 0.27, "neutral": 0.55, "positive": 0.18}.
+
+    Words that the run's data lack are left out; InputError if none is left.
+    """
     number = {word: k for k, word in enumerate(run.files["vocabulary.json"]["words"])}
     known = [[number[word] for word in words_of_tweet(text) if word in number] for text in texts]
     for text, words in zip(texts, known):
@@ -56,7 +59,8 @@ def shares_of(run, texts):
 def lens(run, split="valid", text=None, steps=None, batch=None, folder=None):
     """Texts for the microscope, the longest of the run's ``split`` first, at most ``steps`` words of each.
 
-    InputError where a ``text`` is given: its label, and so the loss, is not known; and for a split without texts.
+    ``batch=2, steps=10`` shows the two longest up to their tenth word. InputError where a ``text`` is given: its label,
+    and so the loss, is not known; and for a split without texts.
     """
     if text is not None:
         raise InputError(must_be("inspect", "--text", "left out here", "one", "the loss needs its label"))

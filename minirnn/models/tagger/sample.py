@@ -58,7 +58,8 @@ def tags_of(run, sentences):
 def lens(run, split="valid", text=None, steps=None, batch=None, folder=None):
     """Sentences for the microscope, the longest of the run's ``split`` first, at most ``steps`` words of each.
 
-    InputError where a ``text`` is given: its tags, and so the loss, are not known.
+    ``batch=2, steps=10`` shows the two longest up to their tenth word. InputError where a ``text`` is given: its tags,
+    and so the loss, are not known.
     """
     if text is not None:
         raise InputError(must_be("inspect", "--text", "left out for a tagger", "one", "the loss needs its tags"))

@@ -24,8 +24,9 @@ EVALUATION_BATCH = 128
 class TaggerConfig(RecurrentConfig):
     """A tagger's run; the defaults are the recipe of thesis sec. 3.4.4, with batch, clip and init decided here.
 
-    Training samples are windows of ``window_words`` words, one of each sentence, drawn anew every epoch; init None
-    keeps each layer's own initialisation. The loss, to whose gradient clip refers, is the mean over words.
+    Training samples are windows of ``window_words`` words, one of each sentence, drawn anew every epoch: of a sentence
+    of 20 words any 15 in a row. init None keeps each layer's own initialisation. The loss, to whose gradient clip
+    refers, is the mean over words.
     """
 
     group = "tagger"
@@ -99,7 +100,8 @@ def forward(model, sentences, *, beyond=None, streams=None):
 def evaluate(model, sentences, tags, watched=iter):
     """(EntityScores, mean loss a word) of a model on whole Encoded sentences; ``watched`` as Procedure.watched.
 
-    ``tags`` are the names of the tags. The likeliest tag of each word is taken; batches have sentences of like lengths.
+    ``tags`` are the names of the tags, ("O", "B-PER", ...), of which the likeliest is taken for each word; batches have
+    sentences of like lengths.
     """
     scores, nll, words = EntityScores(), 0.0, 0
     order = sorted(range(len(sentences)), key=lambda k: len(sentences[k].words))
