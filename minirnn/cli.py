@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 
-from minirnn.errors import DtypeError, InputError, near, say
+from minirnn.errors import DtypeError, InputError, near, printable, say
 from minirnn.threads import use_threads
 
 BROKEN_PIPE = 128 + 13  # as a shell reports SIGPIPE
@@ -72,7 +72,23 @@ def _run(argv):
         return 2
     command = importlib.import_module(COMMANDS[argv[0]][0])
     use_threads()
-    return command.main(argv[1:])
+    if all(word.isprintable() for word in argv):
+        return command.main(argv[1:])
+    with contextlib.redirect_stderr(_Harmless(sys.stderr)):  # parsers repeat what they do not understand
+        return command.main(argv[1:])
+
+
+class _Harmless:
+    """A stream that writes control characters out: what was typed must not command the terminal."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text):
+        return self.stream.write(printable(text))
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
 
 
 def _make_writable():

@@ -133,10 +133,11 @@ class Lock:
         while True:
             self._open()
             try:
-                self._acquire()
-                if self._in_place():
-                    self._sign()
-                    return self
+                with naming(self.path, "lock"):
+                    self._acquire()
+                    if self._in_place():
+                        self._sign()
+                        return self
             except BaseException:
                 os.close(self.descriptor)
                 raise
@@ -204,5 +205,5 @@ def _try_lock(descriptor, path, block=False):
     except OSError as error:
         if fcntl is None and error.errno == 36:  # EDEADLOCK: LK_LOCK's ten seconds are over
             return False
-        raise type(error)(error.errno, f"cannot lock: {error.strerror}", str(path)) from error
+        raise
     return True

@@ -7,6 +7,7 @@ that of every planted bug at the same point; an equal one names the mistake.
 import numpy as np
 
 from minirnn.gradcheck import mutants, recurrent
+from minirnn.gradcheck.explain import explain
 
 SAME = {"float64": 1e-6, "float32": 2e-3}  # of the error's norm: two gradients count as one
 ALIKE = 0.9  # cosine from which an error resembles a planted bug's
@@ -63,10 +64,12 @@ def diagnose(problem, claim, claimed, truth):
     lines += [f"right: {', '.join(right)}"] if right else []
     lines += _in_time(problem, claim, same)
     exact, near = nearest(problem, claimed, truth)
+    written_out = explain(problem, claim, same)
     if exact:
         lines += [f"looks like: {mutant.says}" for mutant in exact]
         lines += [f"            {right!r} written as {bad!r}" for right, bad in _short_edits(exact[0])]
-        return lines
+        return lines + written_out
+    lines += written_out
     for name in [n for n in truth if n not in right]:
         words = describe(claimed[name], truth[name], same)
         if words:

@@ -9,7 +9,7 @@ from minirnn.inspect.inspection import Frame, Inspection
 from minirnn.inspect.measure import read
 from minirnn.inspect.probe import Probe
 from minirnn.models import registry
-from minirnn.train.checkpoint import CheckpointError, checkpoints
+from minirnn.train.checkpoint import CheckpointError, checkpoints, fitting
 from minirnn.train.lens import MOST_ROWS, MOST_STEPS
 from minirnn.train.run_folder import RunFolder
 
@@ -36,17 +36,16 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
     for checkpoint in reversed(checkpoints(run_folder.checkpoints)):
         try:
             modules, files, state = registry.read_modules(run_folder, checkpoint, name, config)
-        except (InputError, KeyError, TypeError) as error:
-            reason = str(error) if isinstance(error, CheckpointError) else (
-                f"{checkpoint} does not fit this run ({error})")
-            unusable.append(reason)
+            with fitting(checkpoint):
+                label, best = _label(state), (state["best"] or {}).get("checkpoint")
+        except CheckpointError as error:
+            unusable.append(str(error))
             if say:
-                say(f"checkpoint {reason}; left out")
+                say(f"checkpoint {error}; left out")
             continue
         run = registry.Loaded(name, config, modules, files, run_folder.path, checkpoint)
         if lens is None:
             lens = _lens(run, stored, split=split, text=text, steps=steps, batch=batch, folder=folder)
-        label, best = _label(state), (state["best"] or {}).get("checkpoint")
         if progress:
             progress(label)
         cell = run.model.recurrent.cell
@@ -54,7 +53,7 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
         facts = f"{loss:.4g} {lens.unit}" if np.isfinite(loss) else "not a finite number"
         frames.append((checkpoint, Frame(label, f"loss on this window {facts}", layers)))
     if not frames:
-        reasons = ": " + "; ".join(unusable) if unusable else " yet"
+        reasons = ": " + "; ".join(unusable) if unusable else f" yet in {run_folder.checkpoints}"
         raise InputError(f"run folder {path}: no usable checkpoint{reasons}")
     layer = f"The {lens.layers} {config.cell} layers" if lens.layers > 1 else f"The {config.cell} layer"
     dropped = "nothing dropped, as in evaluation" if evaluate else f"dropout {lens.masks}"

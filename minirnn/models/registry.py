@@ -23,7 +23,7 @@ from pathlib import Path
 from minirnn.errors import InputError, must_be, near
 from minirnn.memory_limit import check_fits
 from minirnn.train import execute
-from minirnn.train.checkpoint import CheckpointError, checkpoints, read_checkpoint
+from minirnn.train.checkpoint import CheckpointError, checkpoints, fitting, read_checkpoint
 from minirnn.train.run_folder import RunFolder
 from minirnn.train.state import join_state
 from minirnn.train.supervised import need_rate
@@ -213,6 +213,7 @@ def resume(path, folder=None, text=None, out=None, quiet=False, end=False):
         config = configuration(name, stored["config"])
         outcome = _ended(run_folder)
         if outcome is not None:
+            run_folder.read_metrics()  # damaged curves are no complete run
             execute.sayer(out, quiet)(f"run {run_folder.path} {_how(outcome.result)}")
             return outcome
         if text is not None:
@@ -282,21 +283,23 @@ def load(path, which="best", say=None):
         try:
             modules, files, _ = read_modules(run_folder, checkpoint, name, config)
             return Loaded(name, config, modules, files, run_folder.path, checkpoint)
-        except InputError as error:
+        except CheckpointError as error:
             reasons.append(str(error))
             if say:
                 say(f"checkpoint {error}; trying another")
-    raise InputError(f"run folder {path}: no usable checkpoint" + (": " + "; ".join(reasons) if reasons else " yet"))
+    why = ": " + "; ".join(reasons) if reasons else f" yet in {run_folder.checkpoints}"
+    raise InputError(f"run folder {path}: no usable checkpoint{why}")
 
 
 def read_modules(run_folder, checkpoint, name, config):
     """({part: Module} of a checkpoint in evaluation mode, the run's files, the checkpoint's state)."""
     files = {file: run_folder.read_file(file) for file in run_folder.config().get("files", {})}
     found = read_checkpoint(run_folder.checkpoints, checkpoint, run_folder.identity)
-    parts, made = join_state(found.arrays, found.state["parts"]), task_of(name).modules(config, files)
-    for part, module in made.items():
-        module.load_state_dict(parts[part]["module"] if "module" in parts[part] else parts[part])
-        module.eval()
+    with fitting(checkpoint):
+        parts, made = join_state(found.arrays, found.state["parts"]), task_of(name).modules(config, files)
+        for part, module in made.items():
+            module.load_state_dict(parts[part]["module"] if "module" in parts[part] else parts[part])
+            module.eval()
     return made, files, found.state
 
 
@@ -304,7 +307,7 @@ def _preferred(run_folder, which):
     """Names of checkpoints in the order to try: the best first if it is wanted and known, then from the newest."""
     names = checkpoints(run_folder.checkpoints)
     for name in names if which == "best" else ():
-        with contextlib.suppress(CheckpointError):  # load meets it again and says so
+        with contextlib.suppress(CheckpointError), fitting(name):  # load meets it again and says so
             best = read_checkpoint(run_folder.checkpoints, name, run_folder.identity).state["best"]
             return [best["checkpoint"], *(n for n in names if n != best["checkpoint"])] if best else names
     return names

@@ -1,5 +1,6 @@
 """``minirnn show RUN``: one page of a run, whatever it trained: its curves, what it made on the way, its result."""
 
+import hashlib
 import html
 import json
 from pathlib import Path
@@ -65,13 +66,16 @@ def _attachments(folder, lines):
     for name, kept in by_name.items():
         chosen = sorted({round(k * (len(kept) - 1) / max(1, MOST - 1)) for k in range(MOST)})
         for line in (kept[k] for k in chosen):
-            parts.append(f"<h3>{html.escape(name)} after epoch {line['epoch']}</h3>" + _shown(folder / line["file"]))
+            parts.append(f"<h3>{html.escape(name)} after epoch {line['epoch']}</h3>" + _shown(folder, line))
     return "\n".join(parts)
 
 
-def _shown(path):
+def _shown(folder, line):
+    path = folder / line["file"]
     if not path.is_file():
         return "<p>It is no longer in the run folder.</p>"
+    if hashlib.sha256(path.read_bytes()).hexdigest() != line.get("sha256"):
+        return "<p>It is not as it was kept: somebody changed it, or the disk is failing.</p>"
     if path.suffix in PICTURES:
         return picture(path.read_bytes(), path.name)
     if path.suffix in TEXTS:

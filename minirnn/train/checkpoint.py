@@ -4,9 +4,11 @@ step-000000420.safetensors is renamed into place first and step-000000420.json, 
 exists once its JSON does. Whatever was damaged since then is found when it is read.
 """
 
+import contextlib
 import hashlib
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +90,8 @@ def read_checkpoint(folder, name, run=None):
         data = path.with_suffix(".safetensors").read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(f"{Path(error.filename).name} is missing") from None
+    except OSError as error:
+        raise CheckpointError(f"{Path(error.filename or path).name} cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, CheckpointError):
             raise
@@ -100,16 +104,34 @@ def read_checkpoint(folder, name, run=None):
         raise CheckpointError(f"{name}.safetensors cannot be read ({error})") from None
 
 
+@contextlib.contextmanager
+def fitting(name):
+    """CheckpointError for what goes wrong inside: what checkpoint ``name`` holds does not fit the run."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise CheckpointError(f"{name} does not fit this run ({error})") from None
+
+
 def checkpoints(folder):
     """Names of the checkpoints in a folder, newest first."""
-    found = {path.stem for path in Path(folder).glob("step-*.json")}
-    return sorted(found, reverse=True)
+    return sorted({path.stem for path in _files(folder) if path.suffix == ".json"}, reverse=True)
+
+
+def _files(folder):
+    """The files of checkpoints; OSError where a folder cannot be read, which glob would call an empty one."""
+    try:
+        return [Path(folder) / name for name in os.listdir(folder) if name.startswith("step-")]
+    except FileNotFoundError:
+        return []
 
 
 def discard_old(folder, keep_also=()):
     """Delete all checkpoints but the newest ``KEEP`` and the named ones."""
     kept = {*checkpoints(folder)[:KEEP], *keep_also}
-    for path in Path(folder).glob("step-*"):
+    for path in _files(folder):
         if path.name.split(".")[0] not in kept and path.suffix in (".json", ".safetensors", ".tmp"):
             with naming(path, "delete"):
                 path.unlink()

@@ -38,6 +38,8 @@ class Config:
             if isinstance(given, dict):
                 default = next(f.default for f in fields(self) if f.name == name)
                 object.__setattr__(self, name, (inner() if default is MISSING else default).but(**given))
+            elif not isinstance(given, inner):
+                raise InputError(must_be(self.where, name, f"a configuration, {inner.__name__}", repr(given)))
         for each in fields(self):
             self._check(each, getattr(self, each.name))
 

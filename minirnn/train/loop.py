@@ -7,6 +7,7 @@ from minirnn.train.checkpoint import (
     CheckpointError,
     checkpoints,
     discard_old,
+    fitting,
     hash_of,
     name_of,
     read_checkpoint,
@@ -67,11 +68,11 @@ class Loop:
         for name in checkpoints(self.folder.checkpoints):
             try:
                 found = read_checkpoint(self.folder.checkpoints, name, self.folder.identity)
-                self._load(found)
-            except (InputError, KeyError, TypeError) as error:
-                reason = str(error) if isinstance(error, CheckpointError) else f"{name} does not fit this run ({error})"
-                reasons.append(reason)
-                say(f"checkpoint {reason}; trying the one before it")
+                with fitting(name):
+                    self._load(found)
+            except CheckpointError as error:
+                reasons.append(str(error))
+                say(f"checkpoint {error}; trying the one before it")
                 continue
             self.folder.begin_metrics(found.state["metrics"])
             for bad in checkpoints(self.folder.checkpoints):
@@ -91,6 +92,7 @@ class Loop:
         for phase in self.phases[: clock.phase + 1]:
             phase.enter()
         restore(self.procedure.parts(), join_state(found.arrays, state["parts"]))
+        int(state["metrics"]["bytes"]), str(state["metrics"]["sha256"])  # or it is no checkpoint
         self.clock = clock
         self.skipped, self.skipped_in_a_row = int(state["skipped"]), int(state["skipped_in_a_row"])
         self.scores, self.best, self.chain = list(state["scores"]), state["best"], state["chain"]
@@ -234,12 +236,13 @@ class Loop:
     def _attach(self):
         for name, data in self.procedure.attachments(self.clock).items():
             kept = self.folder.attach(name, self.clock.step, data)
-            self.folder.write_metric(kind="attachment", step=self.clock.step, epoch=self.clock.rounds, file=kept)
+            self.folder.write_metric(kind="attachment", step=self.clock.step, epoch=self.clock.rounds, **kept)
 
     def load_best(self):
         """Give the procedure the parts of the best round; CheckpointError when they are damaged."""
         found = read_checkpoint(self.folder.checkpoints, self.best["checkpoint"], self.folder.identity)
-        restore(self.procedure.parts(), join_state(found.arrays, found.state["parts"]))
+        with fitting(found.name):
+            restore(self.procedure.parts(), join_state(found.arrays, found.state["parts"]))
 
 
 def in_words(shown, measured):

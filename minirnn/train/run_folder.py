@@ -18,11 +18,12 @@ from pathlib import Path
 
 from minirnn.errors import InputError, must_be
 from minirnn.files import Lock, alive, make_folder, naming, sync_folder, write_atomically
-from minirnn.train.checkpoint import digest_of
+from minirnn.train.checkpoint import CheckpointError, checkpoints, digest_of, fitting, read_checkpoint
 from minirnn.train.environment import environment
 
 LAYOUT = 2  # of the folder and its files
 SEAL = "sha256"
+RESULT = {"status": str, "metrics": dict, "data": dict, "seconds": (int, float), "parameters_sha256": str, "chain": str}
 
 
 class FolderExists(InputError):
@@ -76,7 +77,8 @@ class RunFolder:
             if error.errno in (errno.EEXIST, errno.ENOTEMPTY):  # another process was first
                 raise exists from None
             raise
-        sync_folder(path.parent)
+        with naming(path, "create the folder"):
+            sync_folder(path.parent)
         return cls(path)
 
     @classmethod
@@ -93,15 +95,30 @@ class RunFolder:
         if not (folder.path / "config.json").is_file():
             cause = "a run begins with 'minirnn train MODEL'; 'minirnn models' lists them"
             raise InputError(must_be("run folder", "path", "a folder with config.json", repr(str(path)), cause))
+        folder.check_kinds()
         return folder
 
+    def check_kinds(self):
+        """InputError for a link, a pipe or a device in the folder: what is written there would land elsewhere."""
+        for path in (*self.path.iterdir(), *self.path.glob("*/*")):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                kind = "a link" if path.is_symlink() else "something else"
+                raise InputError(must_be("run folder", str(path), "a file or a folder", kind, "remove it"))
+
     def __enter__(self):
-        self.lock.__enter__()
+        with contextlib.ExitStack() as failed:
+            failed.enter_context(self.lock)
+            self._tidy()
+            failed.pop_all()
         self.entered = True
+        return self
+
+    def _tidy(self):
+        """Make the folder what a run needs, after whatever happened to the last process in it."""
+        make_folder(self.checkpoints)
         for litter in (*self.path.glob("*.tmp"), *self.path.glob("*/*.tmp")):  # of a process that was killed
             with naming(litter, "delete"):
                 litter.unlink(missing_ok=True)
-        return self
 
     def __exit__(self, *exception):
         if self.metrics is not None:
@@ -138,14 +155,17 @@ class RunFolder:
             text = path.read_bytes()
         try:
             value = json.loads(text)
+            if not isinstance(value, dict):
+                raise InputError(must_be("run folder", str(path), "a JSON object", type(value).__name__))
+            seal = value.pop(SEAL, None)
+            right = seal == digest_of(value)
+        except InputError:
+            raise
         except (ValueError, RecursionError) as error:
             raise InputError(must_be("run folder", str(path), "JSON", f"damaged text ({error})")) from None
-        if not isinstance(value, dict):
-            raise InputError(must_be("run folder", str(path), "a JSON object", type(value).__name__))
-        seal = value.pop(SEAL, None)
-        if seal is None and name == "config.json":
-            return value  # of an older layout: ``config`` says so
-        if seal != digest_of(value):
+        if seal is None and name == "config.json" and value.get("layout") != LAYOUT:
+            return value  # ``config`` says so
+        if not right:
             cause = "it was changed, or the disk is failing; begin the run anew, or put the file back"
             raise InputError(must_be("run folder", str(path), "as it was written", "other content", cause))
         return value
@@ -161,7 +181,7 @@ class RunFolder:
         """The object in a file that belongs to the configuration, such as vocabulary.json; InputError for another's."""
         value = self.read_json(name)
         if digest_of(value) != self.config().get("files", {}).get(name):
-            cause = "it is that of another run"
+            cause = "it or config.json is that of another run"
             raise InputError(must_be("run folder", str(self.path / name), "the file the run was made with", "another",
                                      cause))
         return value
@@ -175,11 +195,16 @@ class RunFolder:
 
     def read_result(self):
         """The content of result.json, None when the run has not ended; InputError when it is damaged or another's."""
-        if not (self.path / "result.json").is_file():
+        if not (self.path / "result.json").exists():
             return None
         result = self.read_json("result.json")
+        if not all(isinstance(result.get(name), kind) for name, kind in RESULT.items()) or not all(
+                isinstance(result["data"].get(name), str) for name in ("name", "origin")):
+            raise InputError(must_be("run folder", str(self.path / "result.json"), "a run's result", "something else"))
         if result.get("run") != self.config()["run"]:
-            raise InputError(must_be("run folder", str(self.path / "result.json"), "this run's", "another run's"))
+            cause = "it or config.json was put there from elsewhere"
+            raise InputError(must_be("run folder", str(self.path / "result.json"), "this run's", "another run's",
+                                     cause))
         return result
 
     def write_result(self, result):
@@ -187,21 +212,21 @@ class RunFolder:
         self.write_json("result.json", {"run": self.config()["run"], **result, "metrics": self.metrics_state()})
 
     def attach(self, name, step, data):
-        """Keep bytes worth looking at as attachments/step-000000120-NAME -> that path below the folder."""
+        """Keep bytes worth looking at as attachments/step-000000120-NAME -> {"file": that path, "sha256"}."""
         if not re.fullmatch(r"[\w.+=-]+", name, re.ASCII):
             raise InputError(must_be("attachment", "name", "letters, digits and any of . _ - + =", repr(name)))
         self.check()
         make_folder(self.path / "attachments")
         kept = f"attachments/step-{step:09d}-{name}"
         write_atomically(self.path / kept, data)
-        return kept
+        return {"file": kept, SEAL: hashlib.sha256(data).hexdigest()}
 
     def measured(self, name, inputs, measure):
         """The JSON object that ``measure()`` gives, made once for equal ``inputs`` and then read from measures/."""
         path, key = f"measures/{name}.json", digest_of(without_nan(inputs))
-        if (self.path / path).is_file():
+        if (self.path / path).exists():
             kept = self.read_json(path)
-            if kept.get("inputs") == key:
+            if kept.get("inputs") == key and isinstance(kept.get("found"), dict):
                 return kept["found"]
         found = without_nan(measure())
         make_folder(self.path / "measures")
@@ -245,23 +270,45 @@ class RunFolder:
     def read_metrics(self):
         """Every line of metrics.jsonl as a dict; a last line cut short by a crash is left out.
 
-        InputError for a line that is none, and where the file is not what the result of the run was made with.
+        InputError for a line that is none, for a step before the last one, and where the file does not begin as the
+        result says, or the newest checkpoint.
         """
-        path = self.path / "metrics.jsonl"
+        path, result = self.path / "metrics.jsonl", self.read_result()
+        kept = self._metrics_of_checkpoint() if result is None else result["metrics"]
         with naming(path, "read"):
             data = path.read_bytes()
-        result = self.read_result()
-        if result is not None and hashlib.sha256(data).hexdigest() != result["metrics"][SEAL]:
-            raise InputError(must_be("run folder", str(path), "as it was when the run ended", "other content"))
+        size = len(data) if kept is None or result is not None else int(kept["bytes"])
+        if kept is not None and hashlib.sha256(data[:size]).hexdigest() != kept[SEAL]:
+            when = "when the run ended" if result is not None else "at the newest checkpoint"
+            raise InputError(must_be("run folder", str(path), f"as it was {when}", "other content"))
         lines = []
         for number, line in enumerate(data.split(b"\n")[:-1], 1):
             try:
                 lines.append(json.loads(line))
-                lines[-1]["kind"], lines[-1]["step"]
+                lines[-1]["kind"]
+                in_order = lines[-1]["step"] >= (lines[-2]["step"] if number > 1 else 0)
             except (ValueError, TypeError, KeyError, RecursionError):
                 raise InputError(must_be("run folder", f"{path} line {number}", "a JSON object with kind and step",
                                          repr(line[:40]))) from None
+            if not in_order:
+                raise InputError(must_be("run folder", f"{path} line {number}", "no step before the last one",
+                                         lines[-1]["step"]))
         return lines
+
+    def _metrics_of_checkpoint(self):
+        """What ``metrics_state`` said at the newest usable checkpoint; None where there is no checkpoint."""
+        reasons = []
+        for name in checkpoints(self.checkpoints):
+            try:
+                with fitting(name):
+                    state = read_checkpoint(self.checkpoints, name, self.identity).state["metrics"]
+                    return {"bytes": int(state["bytes"]), SEAL: str(state[SEAL])}
+            except CheckpointError as error:
+                reasons.append(str(error))
+        if reasons:
+            cause = "; ".join(reasons)
+            raise InputError(f"run folder {self.path}: no checkpoint to compare metrics.jsonl with: {cause}")
+        return None
 
 
 def _sweep(path):

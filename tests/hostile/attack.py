@@ -7,6 +7,7 @@ that one that ends the interpreter is counted and the next ones go on. Printed a
 """
 
 import argparse
+import faulthandler
 import json
 import subprocess
 import sys
@@ -15,10 +16,16 @@ import warnings
 import zlib
 from pathlib import Path
 
+import kills
 import numpy as np
 import on_api
+import on_commands
+import on_disks
 import on_files
 import on_kernels
+import on_runs
+
+from minirnn.models import registry
 
 ATTACKS = {
     "kernels": on_kernels.attack_kernels,
@@ -29,8 +36,14 @@ ATTACKS = {
     "public": on_api.attack_public,
     "writers": on_files.attack_writers,
     "locks": on_files.attack_locks,
+    "runs": on_runs.attack_runs,
+    "commands": on_commands.attack_commands,
+    "disks": on_disks.attack_disks,
 }
+SHARES = {"kernels": 15, "saved": 5, "optimisers": 5, "kept-code": 10, "operations": 15, "public": 15, "writers": 10,
+          "locks": 3, "runs": 12, "commands": 5, "disks": 5}  # of all tries, in per cent: what is slow is tried less
 AT_ONCE = 500  # tries of one process
+SECONDS = 300  # after which a try hangs
 
 
 def generator(seed, name, k):
@@ -44,6 +57,7 @@ def run_here(name, first, last, seed):
     with tempfile.TemporaryDirectory() as folder:
         for k in range(first, last):
             print(json.dumps({"try": k}), flush=True)
+            faulthandler.dump_traceback_later(SECONDS, exit=True)
             failure = ATTACKS[name](generator(seed, name, k), Path(folder))
             if failure is not None:
                 print(json.dumps({"try": k, "failure": failure.replace(folder, "FOLDER")}), flush=True)
@@ -72,13 +86,20 @@ def run(name, tries, seed):
     return {"tried": tries, "held": tries - sum(failures.values()), "failures": failures}
 
 
+def kill_here(name, count, seed):
+    """What ``kills.kill_runs`` finds, in a folder that is removed."""
+    with tempfile.TemporaryDirectory() as folder:
+        return kills.kill_runs(name, generator(seed, name, 0), Path(folder) / "kills", count)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tries", type=int, default=1000, help="of every kind")
+    parser.add_argument("--tries", type=int, default=1000, help="in all; each kind has its share")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=ATTACKS, nargs="*")
     parser.add_argument("--json", dest="out", type=Path)
     parser.add_argument("--list", action="store_true", help="the kinds of attack")
+    parser.add_argument("--kills", type=int, default=0, help="and so many kills of runs of every registered model")
     parser.add_argument("--here", nargs=3, metavar=("KIND", "FIRST", "LAST"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.list:
@@ -87,15 +108,22 @@ def main():
     if options.here:
         run_here(options.here[0], int(options.here[1]), int(options.here[2]), options.seed)
         return 0
-    results = {}
-    for name in options.only or ATTACKS:
-        results[name] = run(name, options.tries, options.seed)
+    results, killed = {}, {}
+    chosen = options.only if options.only is not None else [*ATTACKS]
+    for name in chosen:
+        results[name] = run(name, options.tries * SHARES[name] // sum(SHARES[n] for n in chosen), options.seed)
         print(f"{name:<14}{results[name]['held']:>8} of {results[name]['tried']} held")
         for failure, times in sorted(results[name]["failures"].items(), key=lambda item: -item[1])[:20]:
             print(f"    {times} x {failure}")
+    for name in registry.MODELS if options.kills else ():
+        killed[name] = kill_here(name, options.kills, options.seed)
+        print("{:<14}{kills} kills, {held} of {runs} runs held".format(name, **killed[name]))
+        for failure in killed[name]["failures"]:
+            print(f"    {failure}")
     if options.out:
-        options.out.write_text(json.dumps({"seed": options.seed, "attacks": results}, indent=1) + "\n")
-    return 0 if all(r["held"] == r["tried"] for r in results.values()) else 1
+        options.out.write_text(json.dumps({"seed": options.seed, "attacks": results, "kills": killed}, indent=1) + "\n")
+    held = [r["held"] == r["tried"] for r in results.values()] + [not k["failures"] for k in killed.values()]
+    return 0 if all(held) else 1
 
 
 if __name__ == "__main__":

@@ -6,19 +6,29 @@ import numpy as np
 from wrong import instead_of, odd_values, shown, spoiled
 
 import minirnn
-from minirnn import data, gradcheck, init, metrics, nn, ops, optim
+from minirnn import data, experiments, gradcheck, init, metrics, nn, ops, optim, train
 from minirnn.errors import DtypeError, InputError
 from minirnn.gradcheck import suite_ops
+from minirnn.models import registry
+from minirnn.models.language_model.model import LanguageModel
+from minirnn.models.sentiment.model import SequenceClassifier, TextClassifier
+from minirnn.models.tagger.model import Tagger
 
 # bases of one's own classes, results that functions return, and what is made without arguments
-NOT_CALLED_DIRECTLY = ("Module", "Optimizer", "Verdict", "Finding", "Problem", "Record", "EntityScores")
+NOT_CALLED_DIRECTLY = ("Module", "Optimizer", "Verdict", "Finding", "Problem", "Record", "EntityScores",
+                       "Config", "Procedure", "Supervised")
+MODELS = (registry.find, registry.stem_of, registry.task_of, registry.presets, registry.configure,
+          registry.configuration,
+          registry.finished, registry.run, registry.train, registry.resume, registry.name_of, registry.load,
+          registry.experiment, registry.experiments_of, LanguageModel, Tagger, SequenceClassifier, TextClassifier)
 REFUSED = (InputError, DtypeError, MemoryError)
 
 
 def public():
     """{name: callable} of what the packages offer: functions, and classes by their constructors."""
     rooms = {"ops": ops, "nn": nn, "optim": optim, "gradcheck": gradcheck, "data": data, "metrics": metrics}
-    found = {"grad": minirnn.grad, "Tensor": minirnn.Tensor}
+    rooms |= {"train": train, "experiments": experiments}
+    found = {"grad": minirnn.grad, "Tensor": minirnn.Tensor, **{f"models.{f.__name__}": f for f in MODELS}}
     for room, module in rooms.items():
         for name in module.__all__:
             thing = getattr(module, name)

@@ -7,14 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from minirnn.models.registry import MODELS
+
 ATTACK = Path(__file__).parent / "attack.py"
 TRIES = {"kernels": 300, "saved": 150, "optimisers": 100, "kept-code": 100, "operations": 400, "public": 600,
-         "writers": 150, "locks": 60}
+         "writers": 150, "locks": 60, "runs": 90, "commands": 60, "disks": 40}
 
 
 def test_every_kind_of_attack_is_tried_here():
     listed = subprocess.run([sys.executable, ATTACK, "--list"], capture_output=True, text=True, check=True).stdout
     assert listed.split() == [*TRIES]
+
+
+@pytest.mark.slow
+def test_killed_runs_of_every_model_end_as_uninterrupted_ones(tmp_path):
+    out = tmp_path / "result.json"
+    command = [sys.executable, ATTACK, "--only", "--kills", "2", "--json", out]
+    done = subprocess.run(command, capture_output=True, text=True)
+    killed = json.loads(out.read_text())["kills"]
+    assert list(killed) == list(MODELS) and done.returncode == 0, done.stdout + done.stderr
+    assert all(found["kills"] == 2 and found["failures"] == [] for found in killed.values())
 
 
 @pytest.mark.parametrize("name", TRIES)

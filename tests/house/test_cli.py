@@ -1,5 +1,6 @@
 """The command line where its streams are closed, full, broken or of few characters, and where it is interrupted."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -78,6 +79,14 @@ def test_what_ends_a_command_is_one_line(error, status, words, monkeypatch, caps
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize("argv", [["inspect", "lstm", "--split=\x1b[2J"], ["train", "\x1b[2J"], ["models", "--\x1b[2J"]])
+def test_what_was_typed_does_not_command_the_terminal(argv, capsys):
+    with contextlib.suppress(SystemExit):  # of a parser
+        assert cli.main(argv) == 2
+    said = capsys.readouterr().err
+    assert "\\x1b[2J" in said and "\x1b" not in said
+
+
 def test_control_c_while_numpy_is_imported_is_one_line(tmp_path):
     """A stand-in for NumPy takes a minute to import; the interrupt comes while it does."""
     (tmp_path / "numpy").mkdir()

@@ -53,6 +53,25 @@ def test_a_trained_tagger_tags_new_text(runs, capsys, tmp_path):
         [tuple(pair) for pair in pairs] for pairs in sentences]
 
 
+def test_a_word_that_the_data_do_not_have_has_the_zero_vector(runs, monkeypatch):
+    """And a word in capitals has the vector of the same in small letters."""
+    from minirnn.models.tagger import sample
+
+    run, seen = registry.load(runs("tagger")), []
+    words, real = run.files["vocabulary.json"]["words"], sample.forward
+
+    def forward(model, batch, beyond):
+        seen.append((batch[0].words.tolist(), beyond))
+        return real(model, batch, beyond=beyond)
+
+    monkeypatch.setattr(sample, "forward", forward)
+    known = next(word for word in words if word.isalpha() and word.islower() and word.capitalize() not in words)
+    sample.tags_of(run, [["qqqq", known.capitalize(), known]])
+    ((numbers, beyond),) = seen
+    assert numbers == [len(words), words.index(known), words.index(known)]
+    assert beyond.shape == (1, run.model.table.shape[1]) and not beyond.any()
+
+
 def test_tags_of_known_sentences_are_those_of_the_evaluation(runs):
     """Words of the validation part, typed as text, get the tags that the loaded model gives them by their numbers."""
     from minirnn.metrics import entity_f1

@@ -10,7 +10,7 @@ from minirnn import Tensor, grad, nn, ops
 from minirnn.array import stream
 from minirnn.errors import InputError
 from minirnn.models import registry
-from minirnn.train import Descent, Ingredient, Phase, Procedure, RunConfig, Tally, option
+from minirnn.train import Descent, Ingredient, Phase, Procedure, RunConfig, Tally, Values, option
 from minirnn.train.config import from_presets
 from minirnn.train.execute import execute, stored_config
 from minirnn.train.run_folder import RunFolder
@@ -176,6 +176,34 @@ def test_phases_have_their_own_updates_scores_and_nets(tmp_path):
     assert outcome.result["encoder"] == 6 and outcome.result["tested_parameters"] == "last"
 
 
+class Early(TwoStages):
+    """One phase that is over once four updates are made, which is in the middle of its second round."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.count = Values(made=0)
+
+    def parts(self):
+        return {**super().parts(), "count": self.count}
+
+    def update(self, clock):
+        self.count.made += 1
+        return super().update(clock)
+
+    def phases(self):
+        return (Phase("only", 3, 5, self.update, until=lambda scores: self.count.made >= 4,
+                      enter=lambda: self.build(2)),)
+
+
+def test_a_round_that_was_begun_is_finished_also_by_a_resumed_run(tmp_path, stop_at_look, numbers):
+    whole = run(Early, CASES["two stages"][1], tmp_path / "whole")
+    assert whole.result["updates"] == 6 and whole.result["epochs"] == 2
+    stop_at_look(7)  # before the sixth update: five are made, and a look at the end of each round
+    assert run(Early, CASES["two stages"][1], tmp_path / "cut").result is None
+    stop_at_look(10**9)
+    assert numbers(run(Early, CASES["two stages"][1], tmp_path / "cut", fresh=False).result) == numbers(whole.result)
+
+
 def test_each_learner_has_its_own_rate_and_options(tmp_path):
     config = RingConfig.of(**{"critic.lr": 4e-3, "generator.clip": 0.5, "updates": 1, "log_every": 1})
     assert (config.critic.lr, config.generator.lr, config.generator.clip) == (4e-3, 1e-3, 0.5)
@@ -214,7 +242,7 @@ def tuned(config, monkeypatch):
     task.wanted = {**tiny, "epochs": 1, "lr": 0.02}
     monkeypatch.setitem(registry.MODELS, "tuned", registry.Model("tuned", "a test", "03", ()))
     monkeypatch.setattr(registry, "stem_of", lambda name, stem: task if name == "tuned" else real(name, stem))
-    return task, config.but(epochs=1, lr=1e-3, seed=8)
+    return task, config.but(epochs=1, lr=1e-3, seed=8, batch=16)
 
 
 def start(task, runs):
@@ -231,7 +259,7 @@ def test_a_run_starts_from_another_runs_model_and_resumes_anywhere(tuned, tmp_pa
     assert all(np.array_equal(begun[name], value)
                for name, value in registry.make("tuned", config, runs=tmp_path)[0].parameters().items())
     whole = registry.run("tuned", config.to_json(), tmp_path / "whole", quiet=True)
-    for at in range(0, whole.result["updates"], 5):
+    for at in range(whole.result["updates"]):
         path = tmp_path / f"cut-{at}"
         stop_at_look(1 + at)
         assert registry.run("tuned", config.to_json(), path, quiet=True).result is None
