@@ -1,7 +1,7 @@
 """Checkpoints: arrays as safetensors beside a JSON state, each written whole, hashed and read back.
 
-``NAME.safetensors`` is renamed into place first and ``NAME.json``, which holds its hash, last: a checkpoint exists once
-its JSON does. Whatever was damaged since then is found when it is read.
+step-000000420.safetensors is renamed into place first and step-000000420.json, which holds its hash, last: a checkpoint
+exists once its JSON does. Whatever was damaged since then is found when it is read.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def name_of(step):
 
 
 def write_checkpoint(folder, step, arrays, state, run):
-    """Write checkpoint ``step`` into ``folder`` -> its name; ``run`` is RunFolder's ``identity``.
+    """Write checkpoint ``step`` into ``folder`` -> its name, "step-000000420"; ``run`` is RunFolder's ``identity``.
 
     Raises OSError naming the file when it cannot be written, CheckpointError when what was written reads back
     differently; the checkpoints before it are untouched.
@@ -144,7 +144,8 @@ def discard_old(folder, keep_also=()):
 def snapshot_steps(total, count):
     """The updates of ``total`` whose checkpoints stay for good: ``count``, from 0 to ``total``, ever farther apart.
 
-    Where a run is short some coincide; a count of 1 means the first, 0 none.
+    snapshot_steps(100, 5) is {0, 6, 25, 56, 100}. Where a run is short some coincide; a count of 1 means the first, 0
+    none.
     """
     count = min(count, total + 1)
     return {round(total * (k / max(count - 1, 1)) ** 2) for k in range(count)}
