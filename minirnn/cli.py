@@ -39,8 +39,8 @@ def main(argv=None):
     """Run one command and return its exit status: 0 what was asked holds, 1 it does not, 2 bad input; 130 after
     control-C, 141 where the reader of a pipe went away before the command had its result."""
     argv, status = list(sys.argv[1:] if argv is None else argv), None
-    _make_writable()
     try:
+        _make_writable()
         status = _run(argv)
         _flush()
         return status

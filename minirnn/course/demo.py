@@ -50,6 +50,7 @@ class Options:
 def main(argv):
     options = tyro.cli(Options, prog="minirnn demo", args=argv, config=(tyro.conf.FlagCreatePairsOff,))
     start, folder = time.monotonic(), options.runs / "demo"
+    configs = {name: _configuration(options, difference) for name, difference in RUNS.items()}  # or say what is wrong
     if options.fresh and folder.exists():
         _delete(folder)
     print("1/3  Is the gradient right? The LSTM by hand, by tape, by kernel, against measured slopes.\n", flush=True)
@@ -57,8 +58,8 @@ def main(argv):
     print("\n".join(report.details(row)), "\n", sep="", flush=True)
     print("2/3  Does it learn? A word model of Python's own help texts, twice.\n", flush=True)
     outcomes = {}
-    for name, difference in RUNS.items():
-        outcomes[name] = outcome = _train(folder, name, options, difference)
+    for name, config in configs.items():
+        outcomes[name] = outcome = _train(folder, name, config)
         if outcome.status:
             return outcome.status
     path = _report(folder, row, outcomes, options.seed)
@@ -77,10 +78,13 @@ def _delete(folder):
     shutil.rmtree(folder)
 
 
-def _train(folder, name, options, difference):
+def _configuration(options, difference):
+    return registry.configure("word-lm", "classroom", epochs=options.epochs, hidden=options.hidden,
+                              embedding=options.hidden, seed=options.seed, **difference)
+
+
+def _train(folder, name, config):
     """Train one of the two runs, go on with it, or take it as it is when it is complete."""
-    config = registry.configure("word-lm", "classroom", epochs=options.epochs, hidden=options.hidden,
-                                embedding=options.hidden, seed=options.seed, **difference)
     path = folder / name.replace(" ", "-")
     if not path.exists():
         return registry.train("word-lm", config, folder, path.name)

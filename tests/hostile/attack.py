@@ -43,6 +43,7 @@ ATTACKS = {
 }
 SHARES = {"kernels": 15, "saved": 5, "optimisers": 5, "kept-code": 10, "operations": 15, "public": 15, "writers": 10,
           "locks": 3, "runs": 12, "commands": 5, "disks": 5}  # of all tries, in per cent: what is slow is tried less
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # of matrix products
 AT_ONCE = 500  # tries of one process
 SECONDS = 300  # after which a try hangs
 
@@ -71,7 +72,7 @@ def run(name, tries, seed):
     while first < tries:
         last = min(first + AT_ONCE, tries)
         command = [sys.executable, __file__, "--here", name, str(first), str(last), "--seed", str(seed)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ONE_THREAD})
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         for line in lines:
             if "failure" in line:
@@ -88,9 +89,20 @@ def run(name, tries, seed):
 
 
 def kill_here(name, count, seed):
-    """What ``kills.kill_runs`` finds, in a folder that is removed."""
+    """Print what ``kills.kill_runs`` finds, in a folder that is removed."""
     with tempfile.TemporaryDirectory() as folder:
-        return kills.kill_runs(name, generator(seed, name, 0), Path(folder) / "kills", count)
+        found = kills.kill_runs(name, generator(seed, name, 0), Path(folder) / "kills", count)
+        print(json.dumps(found).replace(folder, "FOLDER"))
+
+
+def kill(name, count, seed):
+    """{kills, runs, held, failures} of runs of one model, trained and killed below a process of its own."""
+    command = [sys.executable, __file__, "--kill-here", name, str(count), "--seed", str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ONE_THREAD})
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        return {"kills": 0, "runs": 0, "held": 0, "failures": [f"{name}: ended with {done.returncode}: {why}"]}
+    return json.loads(done.stdout)
 
 
 def main():
@@ -101,6 +113,7 @@ def main():
     parser.add_argument("--json", dest="out", type=Path)
     parser.add_argument("--list", action="store_true", help="the kinds of attack")
     parser.add_argument("--kills", type=int, default=0, help="and so many kills of runs of every registered model")
+    parser.add_argument("--kill-here", nargs=2, metavar=("MODEL", "KILLS"), help=argparse.SUPPRESS)
     parser.add_argument("--here", nargs=3, metavar=("KIND", "FIRST", "LAST"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.list:
@@ -108,6 +121,9 @@ def main():
         return 0
     if options.here:
         run_here(options.here[0], int(options.here[1]), int(options.here[2]), options.seed)
+        return 0
+    if options.kill_here:
+        kill_here(options.kill_here[0], int(options.kill_here[1]), options.seed)
         return 0
     results, killed = {}, {}
     chosen = options.only if options.only is not None else [*ATTACKS]
@@ -117,7 +133,7 @@ def main():
         for failure, times in sorted(results[name]["failures"].items(), key=lambda item: -item[1])[:20]:
             print(f"    {times} x {failure}")
     for name in registry.MODELS if options.kills else ():
-        killed[name] = kill_here(name, options.kills, options.seed)
+        killed[name] = kill(name, options.kills, options.seed)
         print("{:<14}{kills} kills, {held} of {runs} runs held".format(name, **killed[name]))
         for failure in killed[name]["failures"]:
             print(f"    {failure}")

@@ -36,6 +36,9 @@ def _child(argv, log):
             sys.stdout = sys.stderr = said
             signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
             status = cli.main([str(word) for word in argv])
+    except KeyboardInterrupt:  # before or after the command: Python ends by the signal itself
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     finally:
         os._exit(status)
 

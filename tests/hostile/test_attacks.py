@@ -10,8 +10,8 @@ import pytest
 from minirnn.models.registry import MODELS
 
 ATTACK = Path(__file__).parent / "attack.py"
-TRIES = {"kernels": 300, "saved": 150, "optimisers": 100, "kept-code": 100, "operations": 400, "public": 600,
-         "writers": 150, "locks": 60, "runs": 90, "commands": 60, "disks": 40}
+TRIES = {"kernels": 250, "saved": 150, "optimisers": 50, "kept-code": 100, "operations": 300, "public": 500,
+         "writers": 150, "locks": 60, "runs": 90, "commands": 60, "disks": 30}
 
 
 def test_every_kind_of_attack_is_tried_here():

@@ -43,6 +43,7 @@ class Hang(BaseException):
 def prepare():
     """The folder of this process's text and runs; from now on sets are small, each made once, and none downloaded."""
     use_threads(1)
+    os.fsync = lambda descriptor: None  # what the system was told outlives a process; power failures are not tried
     os.environ.pop("MINIRNN_DATA", None)
     folder = Path(tempfile.mkdtemp(prefix="tiny-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

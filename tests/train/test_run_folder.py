@@ -136,6 +136,19 @@ def test_what_was_said_after_the_last_checkpoint_is_made_anew(cut, whole, number
     assert numbers(registry.resume(cut, quiet=True).result) == numbers(whole.result)
 
 
+def test_a_run_asked_to_stop_before_its_next_line_says_how_long_its_metrics_are(cut, whole, numbers, monkeypatch,
+                                                                                stop_at_look):
+    """Killed after a line that no checkpoint knows, resumed, asked to stop at once, resumed."""
+    with open(cut / "metrics.jsonl", "a") as file:
+        file.write('{"kind": "train", "step": 71}\n')
+    stop_at_look(1)
+    assert registry.resume(cut, quiet=True).status == 143
+    monkeypatch.undo()
+    state = checkpoint.read_checkpoint(cut / "checkpoints", checkpoints(cut / "checkpoints")[0]).state
+    assert state["metrics"]["bytes"] == (cut / "metrics.jsonl").stat().st_size
+    assert numbers(registry.resume(cut, quiet=True).result) == numbers(whole.result)
+
+
 def test_a_checkpoint_that_a_kill_left_over_is_discarded(config, tmp_path, monkeypatch, whole, stop_at_look):
     """Killed between the writing of a checkpoint and the discarding of the one before the last."""
     stop_at_look(30)
