@@ -143,13 +143,5 @@ def main():
     return 0 if all(held) else 1
 
 
-def one_thread():
-    """Begin anew with BLAS told to start no thread, where it is not: a process with threads cannot be forked safely."""
-    if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
-        os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        os.execv(sys.executable, [sys.executable, *sys.argv])
-
-
 if __name__ == "__main__":
-    one_thread()
     sys.exit(main())
