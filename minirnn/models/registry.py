@@ -22,6 +22,7 @@ from pathlib import Path
 
 from minirnn.errors import InputError, must_be, near
 from minirnn.memory_limit import check_fits
+from minirnn.nn.module import StateDict
 from minirnn.train import execute
 from minirnn.train.checkpoint import CheckpointError, checkpoints, read_checkpoint
 from minirnn.train.run_folder import RunFolder
@@ -292,7 +293,7 @@ def read_modules(run_folder, checkpoint, name, config):
     found = read_checkpoint(run_folder.checkpoints, checkpoint, run_folder.identity)
     parts, made = join_state(found.arrays, found.state["parts"]), task_of(name).modules(config, files)
     for part, module in made.items():
-        module.load_state_dict(parts[part]["module"] if "module" in parts[part] else parts[part])
+        module.load_state_dict(StateDict(parts[part]["module"] if "module" in parts[part] else parts[part]))
         module.eval()
     return made, files, found.state
 
