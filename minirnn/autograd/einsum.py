@@ -1,5 +1,6 @@
 """Sums of products in index notation."""
 
+from functools import lru_cache
 from string import ascii_letters
 
 from minirnn.array import check_device, xp_of
@@ -19,61 +20,67 @@ def einsum(subscripts, *operands):
     if not isinstance(subscripts, str):
         raise DtypeError(must_be("einsum", "subscripts", "text", type(subscripts).__name__))
     operands = alike("einsum", tuple(lift(x) for x in operands))
-    ins, out = _parsed(subscripts, operands)
-    for number, x in enumerate(operands):
+    ins, out, repeated = _parsed(subscripts, tuple(x.value.ndim for x in operands))
+    for number, x in enumerate(operands[1:], 1):
         check_device("einsum", f"operand {number}", x.value, operands[0].value, "operand 0")
-    ins, operands, length = _fitted(ins, operands)
-    if not set(out) <= length.keys():
-        raise InputError(_wrong(subscripts, len(operands)))
+    length, mixed = {}, False
+    for i, x in zip(ins, operands):
+        for c, n in zip(i, x.value.shape):
+            mixed = length.setdefault(c, n) != n or mixed
+    if mixed:
+        length = _broadcast(ins, operands)
+    if mixed or repeated:
+        fitted = [_once(i, x, length) for i, x in zip(ins, operands)]
+        ins, operands = tuple(i for i, _ in fitted), tuple(x for _, x in fitted)
     return _product(ins, out, operands, length)
 
 
 def _wrong(subscripts, count):
     what = "one group of letters for each operand and an output made of them, each once"
-    return must_be("einsum", "subscripts", what, f"{subscripts!r} for {count} operands")
+    return InputError(must_be("einsum", "subscripts", what, f"{subscripts!r} for {count} operands"))
 
 
-def _parsed(subscripts, operands):
-    """Letters of every operand and of the output, those of an ellipsis included: "...i->..." of (2, 3) -> ["ai"], "a".
+@lru_cache(256)
+def _parsed(subscripts, ndims):
+    """Letters of every operand and of the output, those of an ellipsis included, and whether one is repeated within an
+    operand: "...i->..." of 2 axes -> ("ai",), "a", False.
 
     Raises InputError where their number does not fit.
     """
     given, arrow, out = subscripts.replace(" ", "").partition("->")
     ins = given.split(",")
-    letters = subscripts.replace("...", "").replace("->", "").replace(",", "").replace(" ", "")
+    named = "".join(ins).replace("...", "")
     single = all(text.count("...") <= 1 for text in [*ins, out])
-    if len(ins) != len(operands) or not single or not set(letters) <= set(ascii_letters):
-        raise InputError(_wrong(subscripts, len(operands)))
-    extra = [x.ndim - len(i.replace("...", "")) for i, x in zip(ins, operands)]
-    for number, (i, x, n) in enumerate(zip(ins, operands, extra)):
-        if n < 0 or n > 0 and "..." not in i:
-            raise InputError(must_be("einsum", f"operand {number}", f"of as many axes as {i!r} names", x.shape))
-    free = "".join(c for c in ascii_letters if c not in letters)
+    if len(ins) != len(ndims) or not single or not set(named + out.replace("...", "")) <= set(ascii_letters):
+        raise _wrong(subscripts, len(ndims))
+    extra = [n - len(i.replace("...", "")) for i, n in zip(ins, ndims)]
+    for number, (i, n, more) in enumerate(zip(ins, ndims, extra)):
+        if more < 0 or more > 0 and "..." not in i:
+            raise InputError(must_be("einsum", f"operand {number}", f"of as many axes as {i!r} names", f"{n} axes"))
+    free = "".join(c for c in ascii_letters if c not in named + out)
     shared = free[: max((n for n, i in zip(extra, ins) if "..." in i), default=0)]
     if not arrow:
-        joined = "".join(ins).replace("...", "")
-        out = "..." + "".join(sorted(c for c in set(joined) if joined.count(c) == 1))
-    ins = [i.replace("...", shared[len(shared) - n :]) for i, n in zip(ins, extra)]
+        out = "..." + "".join(sorted(c for c in set(named) if named.count(c) == 1))
+    ins = tuple(i.replace("...", shared[len(shared) - n :]) for i, n in zip(ins, extra))
     out = out.replace("...", shared)
-    if len(set(out)) != len(out):
-        raise InputError(_wrong(subscripts, len(operands)))
-    return ins, out
+    if len(set(out)) != len(out) or not set(out) <= set("".join(ins)):
+        raise _wrong(subscripts, len(ndims))
+    return ins, out, any(len(set(i)) != len(i) for i in ins)
 
 
-def _fitted(ins, operands):
-    """Each index once in an operand and of one length: a repeated one is a diagonal, a length of 1 that others exceed
-    is left out. -> letters, operands, {letter: length}."""
+def _broadcast(ins, operands):
+    """{letter: length} where a length of 1 gives way to others; InputError for two others."""
     length = {}
     for i, x in zip(ins, operands):
         for c, n in zip(i, x.shape):
             if n != length.setdefault(c, n) and 1 not in (n, length[c]):
                 raise InputError(must_be("einsum", f"index {c!r}", "of one length", f"{length[c]} and {n}"))
             length[c] = n if length[c] == 1 else length[c]
-    fitted = [_once(i, x, length) for i, x in zip(ins, operands)]
-    return [i for i, _ in fitted], tuple(x for _, x in fitted), length
+    return length
 
 
 def _once(letters, x, length):
+    """Each index once and of its length: a repeated one is a diagonal, a length of 1 that others exceed is left out."""
     short = [k for k, (c, n) in enumerate(zip(letters, x.shape)) if n != length[c]]
     if short:
         letters, shape = (tuple(s for k, s in enumerate(what) if k not in short) for what in (letters, x.shape))

@@ -85,11 +85,11 @@ def logsumexp(x, axis=-1, keepdims=False):
     """log sum exp(x) along an axis, several or all (None), without overflow: [1000, 1000] -> 1000.69; an axis of -inf,
     or of nothing, gives -inf."""
     x = lift(x)
-    xp, axes = xp_of(x.value), _axes(x, axis)
-    if not all(x.shape[k] for k in axes):
+    xp, axis = xp_of(x.value), axis if type(axis) is int else _axes(x, axis)
+    if not x.value.size:
+        axes = _axes(x, axis)
         empty = xp.full(_kept(x, axes), -np.inf, x.dtype)
         return sum(x, axes, keepdims) + Tensor(empty if keepdims else empty.squeeze(axes))
-    axis = axes[0] if len(axes) == 1 else axes
     top = x.value.max(axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, x.dtype.type(0))
     with np.errstate(divide="ignore"):  # log 0 = -inf is meant

@@ -23,23 +23,23 @@ def _outputs(size, kernel, stride, padding, ceil_mode):
 
 
 def _windows(where, x, kernel, stride, padding, ceil_mode, value):
-    """The windows (N, C, *out, *kernel) of x surrounded by ``value``, and kernel, stride, padding, out as tuples."""
-    x = lift(x)
+    """The windows (N, C, *out, *kernel) of x surrounded by ``value``; (size, kernel, stride, padding, out) of each axis,
+    or None where no window reaches beyond x."""
     d = x.ndim - 2
     if d not in (1, 2):
         raise InputError(must_be(where, "x", "(N, C, L) or (N, C, H, W)", x.shape))
-    kernel = each(where, "kernel", kernel, d, 1)
+    kernel, axes = each(where, "kernel", kernel, d, 1), None
     stride = kernel if stride is None else each(where, "stride", stride, d, 1)
     padding, size = each(where, "padding", padding, d, 0), x.shape[2:]
-    if any(2 * p > k for p, k in zip(padding, kernel)):
-        raise InputError(must_be(where, "padding", f"at most half of the kernel {kernel}", padding))
     if any(n + 2 * p < k for n, k, p in zip(size, kernel, padding)):
         raise InputError(must_be(where, "kernel", f"at most {size} with padding on both sides", kernel))
-    out = tuple(_outputs(n, k, s, p, ceil_mode) for n, k, s, p in zip(size, kernel, stride, padding))
-    ends = [max(p, (o - 1) * s + k - n - p) for n, k, s, p, o in zip(size, kernel, stride, padding, out)]
-    if any(padding) or any(ends):
-        x = pad(x, ((0, 0), (0, 0), *zip(padding, ends)), value)
-    return unfold(x, kernel, stride), kernel, stride, padding, out
+    if ceil_mode or any(padding):
+        if any(2 * p > k for p, k in zip(padding, kernel)):
+            raise InputError(must_be(where, "padding", f"at most half of the kernel {kernel}", padding))
+        out = tuple(_outputs(n, k, s, p, ceil_mode) for n, k, s, p in zip(size, kernel, stride, padding))
+        axes = list(zip(size, kernel, stride, padding, out))
+        x = pad(x, ((0, 0), (0, 0), *((p, max(p, (o - 1) * s + k - n - p)) for n, k, s, p, o in axes)), value)
+    return unfold(x, kernel, stride), axes
 
 
 def max_pool(x, kernel, stride=None, padding=0, ceil_mode=False):
@@ -48,8 +48,9 @@ def max_pool(x, kernel, stride=None, padding=0, ceil_mode=False):
     padding: entries of -inf on both sides; ceil_mode: a last window may reach beyond the end, so that of 5 entries and
     a kernel of 2 there are 3 windows.
     """
-    windows, kernel, *_ = _windows("max_pool", x, kernel, stride, padding, ceil_mode, -math.inf)
-    return reduce_max(windows, tuple(range(-len(kernel), 0)))
+    x = lift(x)
+    windows, _ = _windows("max_pool", x, kernel, stride, padding, ceil_mode, -math.inf)
+    return reduce_max(windows, tuple(range(2 - x.ndim, 0)))
 
 
 def avg_pool(x, kernel, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
@@ -59,15 +60,14 @@ def avg_pool(x, kernel, stride=None, padding=0, ceil_mode=False, count_include_p
     [1.5, 3].
     """
     x = lift(x)
-    windows, kernel, stride, padding, out = _windows("avg_pool", x, kernel, stride, padding, ceil_mode, 0.0)
-    axes = tuple(range(-len(kernel), 0))
-    if not ceil_mode and (count_include_pad or not any(padding)):
-        return mean(windows, axes)
-    counts = np.ones(out)
-    for axis, (n, k, s, p, o) in enumerate(zip(x.shape[2:], kernel, stride, padding, out)):
-        first = np.arange(o) * s - p
+    windows, axes = _windows("avg_pool", x, kernel, stride, padding, ceil_mode, 0.0)
+    places = tuple(range(2 - x.ndim, 0))
+    if axes is None or count_include_pad and not ceil_mode:
+        return mean(windows, places)
+    counts = np.ones([out for *_, out in axes])
+    for axis, (n, k, s, p, out) in enumerate(axes):
+        first = np.arange(out) * s - p
         last = np.minimum(first + k, n + p if count_include_pad else n)
         count = last - (first if count_include_pad else np.maximum(first, 0))
-        counts *= count.reshape([-1 if j == axis else 1 for j in range(len(out))])
-    counts = beside(counts.astype(windows.dtype), windows.value)
-    return reduce_sum(windows, axes) / Tensor(counts)
+        counts *= count.reshape([-1 if j == axis else 1 for j in range(len(axes))])
+    return reduce_sum(windows, places) / Tensor(beside(counts.astype(windows.dtype), windows.value))

@@ -107,8 +107,8 @@ def cross_entropy(logits, targets, mask=None, time="mean", *, weight=None, ignor
     Raises InputError for shapes that do not fit or a target outside [0, V), DtypeError for non-integer targets. Targets
     and mask may be on the host.
     """
-    smoothing = bound("cross_entropy", "label_smoothing", label_smoothing)
-    if not 0 <= smoothing <= 1:
+    smoothing = label_smoothing and bound("cross_entropy", "label_smoothing", label_smoothing)
+    if smoothing and not 0 <= smoothing <= 1:
         raise InputError(must_be("cross_entropy", "label_smoothing", "in [0, 1]", label_smoothing))
     logits = lift(logits)
     targets, here, alike, weight = _counted("cross_entropy", logits, _plain(targets), mask, time, weight, ignore_index,

@@ -169,6 +169,9 @@ OPTIMISERS = {
     "SGD": lambda p: optim.SGD(p, 0.1), "momentum": lambda p: optim.SGD(p, 0.1, momentum=0.9),
     "Adam": lambda p: optim.Adam(p, 0.01), "RMSProp": lambda p: optim.RMSProp(p, 0.01),
     "RMSProp of Graves": lambda p: optim.RMSProp(p, 0.01, 0.95, 0.9, True, 1e-4), "Adadelta": optim.Adadelta,
+    "AdamW": optim.AdamW, "Adagrad": optim.Adagrad,
+    "groups": lambda p: optim.SGD([{"params": p[:1], "lr": 0.2, "momentum": 0.5, "nesterov": True},
+                                   {"params": p[1:]}], 0.1, weight_decay=0.3),
 }
 
 

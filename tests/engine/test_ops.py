@@ -164,6 +164,7 @@ def test_convolution_limits_are_linear_layers():
         (lambda: ops.einsum("i->ii", normal(2)), "einsum: subscripts must be"),
         (lambda: ops.einsum("...i->....", normal(2)), "einsum: subscripts must be"),
         (lambda: ops.einsum("i->j", normal(2)), "einsum: subscripts must be"),
+        (lambda: ops.einsum("...b->a", normal(2, 3)), "einsum: subscripts must be"),
         (lambda: ops.einsum("ij,jk", normal(2, 3), normal(4, 2)), "index 'j' must be of one length, got 3 and 4"),
         (lambda: ops.einsum("ijk", normal(2, 3)), "operand 0 must be of as many axes as 'ijk' names"),
         (lambda: ops.einsum("i", normal(2, 3)), "operand 0 must be of as many axes as 'i' names"),

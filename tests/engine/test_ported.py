@@ -102,7 +102,7 @@ def test_empty_axes():
     assert (y.value == -np.inf).all() and grad(y, x, np.ones((2, 3)))[0].shape == (2, 0, 3)
     assert ops.topk(empty, 0, 1)[0].shape == (2, 0, 3) and ops.tile(np.ones(2), 0).shape == (0,)
     for name in ("max", "min", "argmax", "argmin", "max_with_indices", "min_with_indices"):
-        with pytest.raises(InputError, match=f"{name}: x must be with entries along the axis, got"):
+        with pytest.raises(InputError, match=f"^{name}: x must be with entries along the axis, got"):
             getattr(ops, name)(empty, 1)
     with pytest.raises(InputError, match="max: x must be with entries"):
         Tensor(empty).max()
@@ -219,7 +219,8 @@ a23 = np.ones((2, 3))
     (lambda: ops.elu(a23, a23), InputError, "elu: alpha must be one number"),
     (lambda: ops.std(a23, 0, ddof=2), InputError, r"std: ddof must be below the number of entries \(2\), got 2"),
     (lambda: ops.cumprod(a23, None), DtypeError, "cumprod: axis must be an integer"),
-    (lambda: ops.logsumexp(a23, 2), InputError, "axis must be one of 2 axes, got 2"),
+    (lambda: ops.logsumexp(a23, 2), InputError, "logsumexp: axis 2 is out of bounds"),
+    (lambda: ops.logsumexp(a23, (0, 2)), InputError, "axis must be one of 2 axes, got 2"),
     (lambda: ops.tril(np.ones(3)), InputError, r"tril: x must be \(..., M, N\), got \(3,\)"),
     (lambda: ops.triu(a23, 0.5), DtypeError, "triu: k must be an integer"),
     (lambda: ops.repeat(a23, [1, 2], 1), InputError, "repeat: repeats must be .* 3 entries"),
