@@ -23,8 +23,8 @@ def _outputs(size, kernel, stride, padding, ceil_mode):
 
 
 def _windows(where, x, kernel, stride, padding, ceil_mode, value):
-    """The windows (N, C, *out, *kernel) of x surrounded by ``value``; (size, kernel, stride, padding, out) of each axis,
-    or None where no window reaches beyond x."""
+    """The windows (N, C, *out, *kernel) of x surrounded by ``value``, and for each axis (size, kernel, stride, padding,
+    out), or None where no window reaches beyond x."""
     d = x.ndim - 2
     if d not in (1, 2):
         raise InputError(must_be(where, "x", "(N, C, L) or (N, C, H, W)", x.shape))
