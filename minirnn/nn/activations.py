@@ -5,32 +5,40 @@ from minirnn.errors import InputError, bound, must_be
 from minirnn.nn.module import Module
 
 
-class Tanh(Module):
+class Activation(Module):
+    """An operation without settings as a module: Tanh()(x) is ops.tanh(x)."""
+
+    operation = None
+
+    def __init__(self):
+        super().__init__()
+
+    def forward(self, x):
+        return self.operation(x)
+
+
+class Tanh(Activation):
     """ops.tanh."""
 
-    def forward(self, x):
-        return ops.tanh(x)
+    operation = staticmethod(ops.tanh)
 
 
-class Sigmoid(Module):
+class Sigmoid(Activation):
     """ops.sigmoid."""
 
-    def forward(self, x):
-        return ops.sigmoid(x)
+    operation = staticmethod(ops.sigmoid)
 
 
-class ReLU(Module):
+class ReLU(Activation):
     """ops.relu."""
 
-    def forward(self, x):
-        return ops.relu(x)
+    operation = staticmethod(ops.relu)
 
 
-class SiLU(Module):
+class SiLU(Activation):
     """ops.silu."""
 
-    def forward(self, x):
-        return ops.silu(x)
+    operation = staticmethod(ops.silu)
 
 
 class LeakyReLU(Module):

@@ -52,6 +52,8 @@ def test_activations_as_modules(module, operation):
 def test_arguments_of_activations_are_checked():
     with pytest.raises(InputError, match="GELU: approximate must be 'none' or 'tanh', got 'erf'"):
         nn.GELU("erf")
+    with pytest.raises(DtypeError, match="takes 1 positional argument but 2 were given"):
+        nn.ReLU(True)
     with pytest.raises(InputError, match="LeakyReLU: negative_slope must be one number"):
         nn.LeakyReLU("steep")
 
