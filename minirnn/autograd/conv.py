@@ -160,5 +160,8 @@ def unfold(x, kernel, stride):
 def fold(x, size, stride):
     """Windows added back into place, the adjoint of unfold: (N, C, *out, *kernel) -> (N, C, *size)."""
     x = lift(x)
-    kernel = x.shape[2 + len(size) :]
+    out, kernel = x.shape[2 : 2 + len(size)], x.shape[2 + len(size) :]
+    made = tuple((n - k) // s + 1 for n, k, s in zip(size, kernel, stride))
+    if made != out:
+        raise InputError(must_be("fold", "x", f"windows {made} of a size {tuple(size)}", f"{out}"))
     return record("fold", _overlap_add(x.value, size, stride), (x,), lambda dy: (unfold(dy, kernel, stride),))
