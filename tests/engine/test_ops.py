@@ -182,7 +182,7 @@ def test_convolution_limits_are_linear_layers():
         (lambda: ops.conv1d(normal(2, 3, 2), normal(4, 3, 3)), "kernel must be at most the padded input"),
         (lambda: ops.conv1d(normal(2, 3, 4), normal(4, 3, 3), stride=0), "stride must be an int >= 1"),
         (lambda: ops.conv_transpose1d(normal(2, 3, 4), normal(3, 2, 3), output_padding=1), "below the stride"),
-        (lambda: ops.fold(normal(2, 1, 3, 1), (4,), (1,)), r"fold: x must be windows \(4,\) of a size \(4,\), got \(3,\)"),
+        (lambda: ops.fold(normal(2, 1, 3, 1), (4,), (1,)), r"x must be windows \(4,\) of a size \(4,\), got"),
         (lambda: ops.max_pool(normal(2, 3), 2), r"x must be \(N, C, L\)"),
         (lambda: ops.avg_pool(normal(1, 1, 2), 3), "kernel must be at most"),
     ],
