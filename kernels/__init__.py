@@ -190,8 +190,9 @@ def updated(rule, p, g, states, constants):
     """One step of an optimiser in a single pass: a parameter, its gradient, ``states`` of one shape -> new parameter.
 
     rule and constants: "sgd" (rate), "momentum" (momentum, rate; state velocity), "rmsprop" (rho, rate, eps; state
-    square), "adam" (beta_1, beta_2, lr / (1 - beta_1^t), 1 / sqrt(1 - beta_2^t), eps; states mean, square), each as in
-    ``minirnn.optim``. The states, C-contiguous, are overwritten. InputError for shapes, DtypeError for types.
+    square), "rmsprop-outside" (the same, eps outside the root), "adam" (beta_1, beta_2, lr / (1 - beta_1^t),
+    1 / sqrt(1 - beta_2^t), eps; states mean, square), each as in ``minirnn.optim``. The states,
+    C-contiguous, are overwritten. InputError for shapes, DtypeError for types.
     """
     from minirnn.kernels import update
 

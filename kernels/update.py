@@ -61,6 +61,21 @@ def rmsprop_part(tid, nth, arrivals, out, p, g, square, constants):
         o[j] = q[j] - rate * d[j] / np.sqrt(s[j] + eps)
 
 
+@kernel(out="N", p="N", g="N", square="N", constants="3")
+def rmsprop_outside_part(tid, nth, arrivals, out, p, g, square, constants):
+    """As rmsprop_part with p - rate g / (sqrt(square) + eps), which is PyTorch's."""
+    meet(arrivals, nth)
+    first, last = split(out.size, 16, tid, nth)
+    rho, rate, eps = constants[0], constants[1], constants[2]
+    rest = out.dtype.type(1) - rho
+    d, s = g[first:last], square[first:last]
+    for j in range(d.size):
+        s[j] = rho * s[j] + rest * (d[j] * d[j])
+    o, q = out[first:last], p[first:last]
+    for j in range(o.size):
+        o[j] = q[j] - rate * d[j] / (np.sqrt(s[j]) + eps)
+
+
 @kernel(out="N", p="N", g="N", mean="N", square="N", constants="5")
 def adam_part(tid, nth, arrivals, out, p, g, mean, square, constants):
     """Updates mean and square in place and fills out with p - step mean / (root sqrt(square) + eps).
@@ -97,6 +112,7 @@ RULES = {
     "sgd": (descend_part, 0, 1),
     "momentum": (momentum_part, 1, 2),
     "rmsprop": (rmsprop_part, 1, 3),
+    "rmsprop-outside": (rmsprop_outside_part, 1, 3),
     "adam": (adam_part, 2, 5),
 }
 

@@ -23,6 +23,10 @@ class PlaceError(InputError, IndexError):
     """An index or axis that is not there: what NumPy raises an IndexError for."""
 
 
+class FormWarning(UserWarning):
+    """What was loaded fits in shape, and may have been made for another form of the layer."""
+
+
 def printable(text):
     """Text with control characters but line ends and tabs written out, "\\x1b[2J" for what clears a terminal: what a
     file or a vocabulary holds must not command the terminal that shows it."""

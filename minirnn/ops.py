@@ -3,6 +3,7 @@
 What NumPy says of shapes, axes and types that do not fit comes as InputError or DtypeError with the operation's name.
 """
 
+from minirnn.autograd.activations import elu, gelu, silu
 from minirnn.autograd.arithmetic import (
     absolute,
     add,
@@ -29,18 +30,11 @@ from minirnn.autograd.arithmetic import (
     sum_to,
     where,
 )
-from minirnn.autograd.conv import (
-    avg_pool,
-    conv1d,
-    conv2d,
-    conv_transpose1d,
-    conv_transpose2d,
-    fold,
-    max_pool,
-    unfold,
-)
+from minirnn.autograd.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d, fold, unfold
+from minirnn.autograd.einsum import einsum
+from minirnn.autograd.elementary import cos, erf, expm1, log1p, logaddexp, sin
 from minirnn.autograd.index import embedding, gather, getitem, scatter
-from minirnn.autograd.linear import dot, einsum, linear, matmul
+from minirnn.autograd.linear import dot, linear, matmul
 from minirnn.autograd.nonlinear import (
     dropout,
     leaky_relu,
@@ -52,18 +46,24 @@ from minirnn.autograd.nonlinear import (
     softplus,
     tanh,
 )
-from minirnn.autograd.reduce import cumsum, max, mean, min, norm, prod, sum, var
+from minirnn.autograd.pool import avg_pool, max_pool
+from minirnn.autograd.reduce import cumprod, cumsum, max, mean, min, norm, prod, std, sum, var
+from minirnn.autograd.select import argmax, argmin, max_with_indices, min_with_indices, one_hot, sort, topk
 from minirnn.autograd.shape import (
     concatenate,
     flip,
     pad,
+    repeat,
     reshape,
     roll,
     split,
     squeeze,
     stack,
     swapaxes,
+    tile,
     transpose,
+    tril,
+    triu,
     unsqueeze,
 )
 from minirnn.errors import in_our_words

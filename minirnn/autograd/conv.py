@@ -1,4 +1,4 @@
-"""Convolution in one and two dimensions, its transpose, and pooling.
+"""Convolution in one and two dimensions, its transpose, and the windows both are made of.
 
 ``conv`` (x, w), ``conv_transpose`` (dy, w) and the weight gradient (x, dy) are three readings of one trilinear form:
 the vjp of each is made of the other two, which is why all of them can be differentiated again.
@@ -7,8 +7,6 @@ the vjp of each is made of the other two, which is why all of them can be differ
 from itertools import product
 
 from minirnn.array import xp_of
-from minirnn.autograd.reduce import max as reduce_max
-from minirnn.autograd.reduce import mean
 from minirnn.autograd.shape import pad, reshape
 from minirnn.autograd.tape import lift, pair, record
 from minirnn.errors import InputError, must_be
@@ -74,7 +72,7 @@ def _backward_weight(x, dy, kernel, stride):
     return record("conv_weight", value, (x, dy), vjp)
 
 
-def _each(where, name, number, d, least):
+def each(where, name, number, d, least):
     """An int or a tuple of d ints, none below ``least``, as a tuple."""
     numbers = (number,) * d if isinstance(number, int) else tuple(number)
     if len(numbers) != d or any(not isinstance(n, int) or n < least for n in numbers):
@@ -96,11 +94,11 @@ def _checked(where, d, x, w, channels_of_w):
 
 def _conv(where, d, x, weight, bias, stride, padding):
     x, weight = _checked(where, d, x, weight, 1)
-    stride = _each(where, "stride", stride, d, 1)
+    stride = each(where, "stride", stride, d, 1)
     if padding == "causal" and d == 1:
         sides = ((weight.shape[2] - 1, 0),)
     else:
-        sides = tuple((p, p) for p in _each(where, "padding", padding, d, 0))
+        sides = tuple((p, p) for p in each(where, "padding", padding, d, 0))
     if any(map(any, sides)):
         x = pad(x, ((0, 0), (0, 0), *sides))
     if any(n < k for n, k in zip(x.shape[2:], weight.shape[2:])):
@@ -124,9 +122,9 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
 
 def _conv_transpose(where, d, x, weight, bias, stride, padding, output_padding):
     x, weight = _checked(where, d, x, weight, 0)
-    stride = _each(where, "stride", stride, d, 1)
-    padding = _each(where, "padding", padding, d, 0)
-    extra = _each(where, "output_padding", output_padding, d, 0)
+    stride = each(where, "stride", stride, d, 1)
+    padding = each(where, "padding", padding, d, 0)
+    extra = each(where, "output_padding", output_padding, d, 0)
     if any(e >= s for e, s in zip(extra, stride)):
         raise InputError(must_be(where, "output_padding", f"below the stride {stride}", extra))
     size = tuple((n - 1) * s + k + e for n, s, k, e in zip(x.shape[2:], stride, weight.shape[2:], extra))
@@ -162,27 +160,8 @@ def unfold(x, kernel, stride):
 def fold(x, size, stride):
     """Windows added back into place, the adjoint of unfold: (N, C, *out, *kernel) -> (N, C, *size)."""
     x = lift(x)
-    kernel = x.shape[2 + len(size) :]
+    out, kernel = x.shape[2 : 2 + len(size)], x.shape[2 + len(size) :]
+    made = tuple((n - k) // s + 1 for n, k, s in zip(size, kernel, stride))
+    if made != out:
+        raise InputError(must_be("fold", "x", f"windows {made} of a size {tuple(size)}", f"{out}"))
     return record("fold", _overlap_add(x.value, size, stride), (x,), lambda dy: (unfold(dy, kernel, stride),))
-
-
-def _pool(where, x, kernel, stride, reduce):
-    x = lift(x)
-    d = x.ndim - 2
-    if d not in (1, 2):
-        raise InputError(must_be(where, "x", "(N, C, L) or (N, C, H, W)", x.shape))
-    kernel = _each(where, "kernel", kernel, d, 1)
-    if any(n < k for n, k in zip(x.shape[2:], kernel)):
-        raise InputError(must_be(where, "kernel", f"at most {x.shape[2:]}", kernel))
-    windows = unfold(x, kernel, kernel if stride is None else _each(where, "stride", stride, d, 1))
-    return reduce(windows, tuple(range(-d, 0)))
-
-
-def max_pool(x, kernel, stride=None):
-    """Largest entry of each window (stride: the kernel's size); the first of equal ones gets the gradient."""
-    return _pool("max_pool", x, kernel, stride, reduce_max)
-
-
-def avg_pool(x, kernel, stride=None):
-    """Mean of each window (stride: the kernel's size)."""
-    return _pool("avg_pool", x, kernel, stride, mean)

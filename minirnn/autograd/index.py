@@ -4,7 +4,7 @@ import numpy as np
 
 from minirnn.array import beside, numbers_below, xp_of
 from minirnn.autograd import compiled
-from minirnn.autograd.arithmetic import sum_to
+from minirnn.autograd.arithmetic import sum_to, where
 from minirnn.autograd.tape import Tensor, lift, record
 from minirnn.errors import InputError, must_be
 
@@ -69,11 +69,17 @@ def gather(x, index, axis=-1):
     return getitem(x, tuple(full))
 
 
-def embedding(weight, ids):
-    """Rows of a table: weight (V, D), ids (...) of ints in [0, V) -> (..., D)."""
+def embedding(weight, ids, padding_idx=None):
+    """Rows of a table: weight (V, D), ids (...) of ints in [0, V) -> (..., D); row ``padding_idx`` gets no gradient."""
     weight, ids = lift(weight), lift(ids).value
     if weight.ndim != 2:
         raise InputError(must_be("embedding", "weight", "(V, D)", weight.shape))
     ids = numbers_below("embedding", "ids", ids, weight.shape[0], weight.value)
     value = compiled.take(weight.value, ids)
-    return record("embedding", value, (weight,), lambda dy: (scatter(dy, ids, weight.shape),))
+
+    def vjp(dy):
+        if padding_idx is not None:
+            dy = where((ids != padding_idx)[..., None], dy, 0.0)
+        return (scatter(dy, ids, weight.shape),)
+
+    return record("embedding", value, (weight,), vjp)

@@ -1,12 +1,11 @@
 """Matrix products and what is made of them."""
 
-from minirnn.array import check_device, xp_of
-from minirnn.autograd.arithmetic import expand, sum_to
+from minirnn.autograd.arithmetic import sum_to
 from minirnn.autograd.compiled import add_row, product
 from minirnn.autograd.reduce import sum
 from minirnn.autograd.shape import reshape, swapaxes, transpose
-from minirnn.autograd.tape import alike, lift, pair, record
-from minirnn.errors import DtypeError, InputError, check_shape, must_be
+from minirnn.autograd.tape import pair, record
+from minirnn.errors import InputError, check_shape, must_be
 
 
 def _rows(x):
@@ -60,48 +59,6 @@ def linear(x, weight, bias=None):
         return (dx, dw) if bias is None else (dx, dw, sum(_rows(dy), 0))
 
     return record("linear", y, (x, weight) if bias is None else (x, weight, bias), vjp)
-
-
-def einsum(subscripts, *operands):
-    """Sum of products in index notation, "tbd,hd->tbh"; every operand has its indices once, no ellipsis.
-
-    Raises InputError for a repeated index within one operand, an ellipsis, or an unknown index in the output.
-    """
-    if not isinstance(subscripts, str):
-        raise DtypeError(must_be("einsum", "subscripts", "text", type(subscripts).__name__))
-    operands = alike("einsum", tuple(lift(x) for x in operands))
-    ins, arrow, out = subscripts.replace(" ", "").partition("->")
-    ins = ins.split(",")
-    joined = "".join(ins)
-    if not arrow:
-        out = "".join(sorted(c for c in set(joined) if joined.count(c) == 1))
-    if (
-        "." in subscripts
-        or len(ins) != len(operands)
-        or any(len(set(i)) != len(i) for i in [*ins, out])
-        or not set(out) <= set(joined)
-    ):
-        what = "one group of distinct letters for each operand and an output made of them"
-        raise InputError(must_be("einsum", "subscripts", what, f"{subscripts!r} for {len(operands)} operands"))
-    length = {c: n for i, x in zip(ins, operands) for c, n in zip(i, x.shape)}
-
-    def vjp(dy):
-        gradients = []
-        for k, x in enumerate(operands):
-            others = [(i, y) for j, (i, y) in enumerate(zip(ins, operands)) if j != k] + [(out, dy)]
-            known = set("".join(i for i, _ in others))
-            found = "".join(c for c in ins[k] if c in known)  # an index of x alone was summed over
-            dx = einsum(",".join(i for i, _ in others) + "->" + found, *(y for _, y in others))
-            dx = reshape(dx, tuple(length[c] if c in known else 1 for c in ins[k]))
-            gradients.append(expand(dx, x.shape))
-        return gradients
-
-    for number, x in enumerate(operands):
-        check_device("einsum", f"operand {number}", x.value, operands[0].value, "operand 0")
-    value = xp_of(operands[0].value).einsum(
-        ",".join(ins) + "->" + out, *(x.value for x in operands), optimize=len(ins) > 2
-    )
-    return record("einsum", value, operands, vjp)
 
 
 def dot(x, y):

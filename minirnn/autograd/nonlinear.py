@@ -4,7 +4,7 @@ import numpy as np
 
 from minirnn.array import beside, logistic, xp_of
 from minirnn.autograd.arithmetic import multiply
-from minirnn.autograd.reduce import sum
+from minirnn.autograd.reduce import _axes, _kept, sum
 from minirnn.autograd.tape import Tensor, lift, output_again, record
 
 
@@ -82,9 +82,14 @@ def log_softmax(x, axis=-1):
 
 
 def logsumexp(x, axis=-1, keepdims=False):
-    """log sum exp(x) along one axis, without overflow: [1000, 1000] -> 1000.69; an axis of -inf gives -inf."""
+    """log sum exp(x) along an axis, several or all (None), without overflow: [1000, 1000] -> 1000.69; an axis of -inf,
+    or of nothing, gives -inf."""
     x = lift(x)
-    xp = xp_of(x.value)
+    xp, axis = xp_of(x.value), axis if type(axis) is int else _axes(x, axis)
+    if not x.value.size:
+        axes = _axes(x, axis)
+        empty = xp.full(_kept(x, axes), -np.inf, x.dtype)
+        return sum(x, axes, keepdims) + Tensor(empty if keepdims else empty.squeeze(axes))
     top = x.value.max(axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, x.dtype.type(0))
     with np.errstate(divide="ignore"):  # log 0 = -inf is meant

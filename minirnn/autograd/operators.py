@@ -1,6 +1,6 @@
 """Tensor's operators and methods: Python's signs bound to the operations of the same meaning."""
 
-from minirnn.autograd import arithmetic, index, linear, nonlinear, reduce, shape
+from minirnn.autograd import arithmetic, elementary, index, linear, nonlinear, reduce, select, shape
 from minirnn.autograd.tape import Tensor
 
 
@@ -29,8 +29,10 @@ Tensor.T = property(shape.transpose)
 
 for _room, _names in {
     arithmetic: ("expand", "astype", "exp", "log", "sqrt", "clip"),
+    elementary: ("sin", "cos"),
     nonlinear: ("tanh", "sigmoid", "relu"),
-    reduce: ("sum", "mean", "max", "min", "var", "prod", "norm", "cumsum"),
+    reduce: ("sum", "mean", "max", "min", "var", "std", "prod", "norm", "cumsum", "cumprod"),
+    select: ("argmax", "argmin"),
     shape: ("reshape", "transpose", "swapaxes", "squeeze", "unsqueeze"),
 }.items():
     for _name in _names:

@@ -7,7 +7,7 @@ import numpy as np
 from minirnn.array import xp_of
 from minirnn.autograd.arithmetic import expand, where
 from minirnn.autograd.compiled import sum_rows
-from minirnn.autograd.shape import flip, reshape
+from minirnn.autograd.shape import flip, reshape, transpose
 from minirnn.autograd.tape import lift, output_again, record
 from minirnn.errors import InputError, check_axis, must_be
 
@@ -54,11 +54,33 @@ def var(x, axis=None, keepdims=False, ddof=0):
     return record("var", value, (x,), lambda dy: (reshape(dy * (2 / n), kept) * (x - mean(x, axis, True)),))
 
 
+def std(x, axis=None, keepdims=False, ddof=0):
+    """Standard deviation over axes, the root of ``var``; where it is 0, its derivatives are given as 0.
+
+    ddof as in var: of [1, 3] it is 1, with ddof=1 (PyTorch's default) 1.414.
+    """
+    x = lift(x)
+    axes = _axes(x, axis)
+    kept, n = _kept(x, axes), product(x.shape[k] for k in axes) - ddof
+    if n <= 0:
+        raise InputError(must_be("std", "ddof", f"below the number of entries ({n + ddof})", ddof))
+    value = xp_of(x.value).sqrt(x.value.var(axis=axis, keepdims=keepdims, ddof=ddof))
+
+    def vjp(dy):
+        y = output_again(value, std, x, axis, keepdims, ddof)
+        share = where(value == 0, 0.0, dy / n / where(value == 0, 1.0, y))
+        return (reshape(share, kept) * (x - mean(x, axis, True)),)
+
+    return record("std", value, (x,), vjp)
+
+
 def _extreme(name, x, axis, keepdims):
     """max and min: the first extreme entry along the reduced axes gets the whole gradient."""
     x = lift(x)
     xp, axes = xp_of(x.value), _axes(x, axis)
     kept = _kept(x, axes)
+    if not all(x.shape[k] for k in axes):
+        raise InputError(must_be(name, "x", "with entries along the axis", x.shape))
     value = getattr(x.value, name)(axis=axis, keepdims=keepdims)
 
     def vjp(dy):
@@ -84,18 +106,19 @@ def min(x, axis=None, keepdims=False):
 
 
 def prod(x, axis=-1, keepdims=False):
-    """Product along one axis (or of everything, axis=None).
+    """Product along one axis, several, or of everything (axis=None).
 
     The derivative to each entry is the product of the others, computed as such, so that zeros are no special case;
     that takes memory n times x for an axis of n entries.
     """
     x = lift(x)
-    if axis is None:
-        value = prod(reshape(x, (-1,)), 0)
-        return reshape(value, (1,) * x.ndim) if keepdims else value
-    if isinstance(axis, (tuple, list)):
-        raise InputError(must_be("prod", "axis", "an int or None", axis))
-    (axis,) = _axes(x, axis)
+    axes = _axes(x, axis)
+    if len(axes) != 1:  # as one axis, the last
+        rest = tuple(k for k in range(x.ndim) if k not in axes)
+        flat = reshape(transpose(x, rest + axes), (*(x.shape[k] for k in rest), product(x.shape[k] for k in axes)))
+        value = prod(flat, -1)
+        return reshape(value, _kept(x, axes)) if keepdims else value
+    (axis,) = axes
     kept, n = _kept(x, (axis,)), x.shape[axis]
 
     def vjp(dy):
@@ -137,3 +160,23 @@ def cumsum(x, axis=-1):
     x = lift(x)
     check_axis("cumsum", axis, x.ndim)
     return record("cumsum", x.value.cumsum(axis=axis), (x,), lambda dy: (flip(cumsum(flip(dy, axis), axis), axis),))
+
+
+def cumprod(x, axis=-1):
+    """Running product along one axis: [2, 3, 4] -> [2, 6, 24].
+
+    As in ``prod``, the derivative to each entry is made of products of the others, so that zeros are no special case.
+    """
+    x = lift(x)
+    check_axis("cumprod", axis, x.ndim)
+    axis = axis % x.ndim
+
+    def vjp(dy):
+        xp, n = xp_of(x.value), x.shape[axis]
+        before, after = x.shape[:axis], x.shape[axis + 1 :]
+        place = xp.arange(n).reshape((n,) + (1,) * len(after))
+        row = xp.arange(n).reshape((n, 1) + (1,) * len(after))
+        others = cumprod(where(row == place, 1.0, reshape(x, (*before, 1, n, *after))), axis + 1)  # row k: without x_k
+        return (sum(where(row <= place, others * reshape(dy, (*before, 1, n, *after)), 0.0), axis + 1),)
+
+    return record("cumprod", x.value.cumprod(axis=axis), (x,), vjp)

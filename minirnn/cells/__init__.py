@@ -13,13 +13,14 @@ Cells know neither the tape nor sequences; ``minirnn.bptt`` runs them over time.
 from minirnn.cells.gru import GRU
 from minirnn.cells.lstm import LSTM
 from minirnn.cells.operands import Masks, Weights
-from minirnn.cells.order import reordered
+from minirnn.cells.order import from_onnx, reordered, to_onnx
 from minirnn.cells.peephole import PeepholeLSTM
 from minirnn.cells.rnn import RNN
 from minirnn.errors import InputError, must_be
 from minirnn.errors import near as near_names
 
-__all__ = ["CELLS", "GRU", "LSTM", "RNN", "Masks", "PeepholeLSTM", "Weights", "find", "near", "reordered"]
+__all__ = ["CELLS", "GRU", "LSTM", "RNN", "Masks", "PeepholeLSTM", "Weights", "find", "from_onnx", "near", "reordered",
+           "to_onnx"]
 
 CELLS = {
     "rnn": RNN(),

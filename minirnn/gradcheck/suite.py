@@ -151,6 +151,18 @@ class _Bound:
         return self.module(x, **{name: make() for name, make in self.keywords.items()})
 
 
+class _InTurn(nn.Module):
+    """The modules of a list, one after the other."""
+
+    def __init__(self, *modules):
+        self.layers = nn.ModuleList(modules)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
 def _same_draws():
     return lambda purpose, layer: stream(0, purpose, layer)
 
@@ -208,6 +220,33 @@ LOSSES = {
     "mse_loss": partial(check_tape, lambda: nn.mse_loss, [_random(3, 5), _random(3, 5)]),
     "bce_with_logits": partial(
         check_tape, lambda: lambda z: nn.bce_with_logits(z, (TOKENS > 1).astype(float)), [_random(3, 3)]
+    ),
+}
+# their inputs come from a generator of their own, so that those above and below stay as they were
+LAYERS |= {
+    "Embedding with a row of padding": partial(  # which no id names: its gradient is 0 and not the derivative
+        check_tape, lambda: nn.Embedding(5, 2, padding_idx=3, **WIDE), [np.where(TOKENS == 3, 2, TOKENS)]
+    ),
+    "ModuleList": partial(
+        check_tape, lambda: _InTurn(nn.Linear(5, 4, **WIDE), nn.Tanh(), nn.Linear(4, 2, **WIDE)),
+        [suite_ops.drawn(3, 5)]
+    ),
+    **{kind.__name__: partial(check_tape, kind, [suite_ops.drawn(3, 4)])
+       for kind in (nn.ELU, nn.GELU, nn.LeakyReLU, nn.LogSoftmax, nn.ReLU, nn.Sigmoid, nn.SiLU, nn.Softmax, nn.Tanh)},
+}
+_WEIGHT = np.array([0.5, 2.0, 1.0, 0.25, 1.5])
+LOSSES |= {
+    "cross_entropy weighted, smoothed, not of class 1": partial(
+        check_tape,
+        lambda: lambda z: nn.cross_entropy(z, TOKENS, weight=_WEIGHT, ignore_index=1, label_smoothing=0.2),
+        [suite_ops.drawn(3, 3, 5)]
+    ),
+    "cross_entropy weighted, not reduced": partial(
+        check_tape, lambda: lambda z: nn.cross_entropy(z, TOKENS, weight=_WEIGHT, reduction="none"),
+        [suite_ops.drawn(3, 3, 5)]
+    ),
+    "nll_loss": partial(
+        check_tape, lambda: lambda z: nn.nll_loss(z, TOKENS, weight=_WEIGHT, ignore_index=1), [suite_ops.drawn(3, 3, 5)]
     ),
 }
 # name: how it is made, its inputs, and what else goes to every call

@@ -4,19 +4,25 @@ import numpy as np
 
 from minirnn import ops
 
-NOT_DIFFERENTIABLE = ("eq", "ne", "lt", "le", "gt", "ge")  # comparisons: no gradient, nothing recorded
+# comparisons and indices: no gradient, nothing recorded
+NOT_DIFFERENTIABLE = ("eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin", "one_hot")
 
-_rng = np.random.default_rng(20)
+_rng, _later = np.random.default_rng(20), np.random.default_rng(21)
 
 
-def signed(*shape):
+def signed(*shape, rng=_rng):
     """Values away from zero, of both signs, no two alike."""
     size = int(np.prod(shape, dtype=int))
-    return (_rng.permutation(np.linspace(0.2, 1.7, size)) * _rng.choice([-1.0, 1.0], size)).reshape(shape)
+    return (rng.permutation(np.linspace(0.2, 1.7, size)) * rng.choice([-1.0, 1.0], size)).reshape(shape)
 
 
 def positive(*shape):
     return _rng.uniform(0.5, 2.0, shape)
+
+
+def drawn(*shape):
+    """As ``signed``, from a generator of its own, so that a new case leaves the numbers of the others alone."""
+    return signed(*shape, rng=_later)
 
 
 TAKEN = np.array([[True, False, True], [False, True, True]])
@@ -109,4 +115,37 @@ CASES = {
     "fold": (lambda x: ops.fold(x, (4,), (1,)), signed(2, 1, 3, 2)),
     "max_pool": (lambda x: ops.max_pool(x, 2), signed(2, 2, 4, 5)),
     "avg_pool": (lambda x: ops.avg_pool(x, 3, 2), signed(2, 2, 7)),
+}
+CASES |= {
+    "sin": (ops.sin, drawn(4)),
+    "cos": (ops.cos, drawn(4)),
+    "log1p": (ops.log1p, abs(drawn(4)) - 0.5),
+    "expm1": (ops.expm1, drawn(4)),
+    "erf": (ops.erf, drawn(5)),
+    "logaddexp": (ops.logaddexp, drawn(3, 4), drawn(4)),
+    "gelu": (ops.gelu, drawn(5)),
+    "gelu of tanh": (lambda x: ops.gelu(x, "tanh"), drawn(5)),
+    "silu": (ops.silu, drawn(5)),
+    "elu": (lambda x: ops.elu(x, 0.7), drawn(5)),
+    "std": (lambda x: ops.std(x, (0, 2), ddof=1), drawn(2, 3, 4)),
+    "prod over axes": (lambda x: ops.prod(x, (0, 2)), drawn(2, 3, 2)),
+    "logsumexp over axes": (lambda x: ops.logsumexp(x, (0, 2), True), drawn(2, 3, 4)),
+    "cumprod": (lambda x: ops.cumprod(x, 0), drawn(4, 2)),
+    "cumprod with zeros": (ops.cumprod, np.array([2.0, 0.0, -3.0, 0.0, 0.5])),
+    "repeat": (lambda x: ops.repeat(x, 3, 1), drawn(2, 3)),
+    "repeat each": (lambda x: ops.repeat(x, [2, 0, 1], -1), drawn(2, 3)),
+    "tile": (lambda x: ops.tile(x, (2, 1, 3)), drawn(2, 3)),
+    "tril": (lambda x: ops.tril(x, -1), drawn(2, 3, 4)),
+    "triu": (ops.triu, drawn(3, 4)),
+    "pad by reflection": (lambda x: ops.pad(x, ((1, 2), (0, 1)), mode="reflect"), drawn(3, 2)),
+    "sort": (lambda x: ops.sort(x, 0, descending=True)[0], drawn(4, 2)),
+    "topk": (lambda x: ops.topk(x, 2)[0], drawn(3, 4)),
+    "max_with_indices": (lambda x: ops.max_with_indices(x, 1)[0], drawn(2, 3, 2)),
+    "min_with_indices": (lambda x: ops.min_with_indices(x, 0, True)[0], drawn(2, 3)),
+    "einsum of a diagonal": (lambda x, y: ops.einsum("iji,j->ij", x, y), drawn(2, 3, 2), drawn(3)),
+    "einsum with an ellipsis": (
+        lambda x, y: ops.einsum("...ij,...jk->...ik", x, y), drawn(2, 1, 3, 4), drawn(2, 4, 2)),
+    "max_pool padded, rounded up": (lambda x: ops.max_pool(x, 3, 2, 1, ceil_mode=True), drawn(1, 2, 4, 6)),
+    "avg_pool padded, rounded up": (
+        lambda x: ops.avg_pool(x, 3, 2, 1, ceil_mode=True, count_include_pad=False), drawn(1, 2, 4, 6)),
 }

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from minirnn.errors import DtypeError, InputError, must_be, near
 from minirnn.memory_limit import check_fits
+from minirnn.nn.module import StateDict
 from minirnn.train import execute
 from minirnn.train.checkpoint import CheckpointError, checkpoints, fitting, read_checkpoint
 from minirnn.train.run_folder import RunFolder, path_of
@@ -301,7 +302,7 @@ def read_modules(run_folder, checkpoint, name, config):
     with fitting(checkpoint):
         parts, made = join_state(found.arrays, found.state["parts"]), task_of(name).modules(config, files)
         for part, module in made.items():
-            module.load_state_dict(parts[part]["module"] if "module" in parts[part] else parts[part])
+            module.load_state_dict(StateDict(parts[part]["module"] if "module" in parts[part] else parts[part]))
             module.eval()
     return made, files, found.state
 

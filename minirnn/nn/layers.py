@@ -9,7 +9,7 @@ from minirnn.array import beside, check_float
 from minirnn.autograd import Tensor
 from minirnn.autograd.compiled import empty
 from minirnn.autograd.tape import lift
-from minirnn.errors import InputError, must_be
+from minirnn.errors import DtypeError, InputError, must_be
 from minirnn.nn.module import Module, parameter
 from minirnn.nn.streams import streams as as_streams
 
@@ -35,6 +35,15 @@ def check_generator(where, rng):
     return rng
 
 
+def check_row(row, V):
+    """One of V rows, counted from the end where negative: row -1 of 5 is 4."""
+    if not isinstance(row, numbers.Integral) or isinstance(row, bool):
+        raise DtypeError(must_be("Embedding", "padding_idx", "an integer", repr(row)))
+    if not -V <= row < V:
+        raise InputError(must_be("Embedding", "padding_idx", f"in [-{V}, {V})", row))
+    return int(row) % V
+
+
 class Linear(Module):
     """y = x W^T + b: x (..., in) -> (..., out), weight (out, in), bias (out,). Thesis (2.1.3).
 
@@ -47,6 +56,9 @@ class Linear(Module):
         shape = (self.out_features, self.in_features)
         self.weight = parameter(init.glorot_uniform(np.random.default_rng(rng), shape, dtype=dtype))
         self.bias = parameter(np.zeros(out_features, dtype)) if bias else None
+
+    def extra_repr(self):
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
     def forward(self, x):
         x = lift(x)
@@ -70,22 +82,37 @@ class Conv1d(Module):
         self.weight = parameter(init.glorot_uniform(np.random.default_rng(rng), shape, dtype=dtype))
         self.bias = parameter(np.zeros(out_channels, dtype)) if bias else None
 
+    def extra_repr(self):
+        out, into, size = self.weight.shape
+        return (f"{into}, {out}, kernel_size={size}, stride={self.stride}, padding={self.padding!r}, "
+                f"bias={self.bias is not None}")
+
     def forward(self, x):
         return ops.conv1d(x, self.weight, self.bias, self.stride, self.padding)
 
 
 class Embedding(Module):
-    """Rows of a table: ids (...) of ints in [0, V) -> (..., D); weight (V, D), N(0, 1) from ``rng``."""
+    """Rows of a table: ids (...) of ints in [0, V) -> (..., D); weight (V, D), N(0, 1) from ``rng``.
 
-    def __init__(self, num_embeddings, embedding_dim, *, rng=None, dtype=np.float32):
+    The row padding_idx starts as zeros and gets no gradient; -1 is the last row.
+    """
+
+    def __init__(self, num_embeddings, embedding_dim, padding_idx=None, *, rng=None, dtype=np.float32):
         shape = (
             check_size("Embedding", "num_embeddings", num_embeddings),
             check_size("Embedding", "embedding_dim", embedding_dim),
         )
+        self.padding_idx = None if padding_idx is None else check_row(padding_idx, shape[0])
         self.weight = parameter(init.normal(np.random.default_rng(rng), shape, 1.0, dtype))
+        if padding_idx is not None:
+            self.weight.value[self.padding_idx] = 0
+
+    def extra_repr(self):
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return "{}, {}".format(*self.weight.shape) + padding
 
     def forward(self, ids):
-        return ops.embedding(self.weight, ids)
+        return ops.embedding(self.weight, ids, self.padding_idx)
 
 
 class Dropout(Module):
@@ -100,6 +127,9 @@ class Dropout(Module):
             cause = "a seed would draw the same mask at every call"
             raise InputError(must_be("Dropout", "streams", "a Generator or Streams here", repr(streams), cause))
         self.rate, self.purpose, self.streams = check_rate("Dropout", rate), purpose, as_streams(streams)
+
+    def extra_repr(self):
+        return f"rate={self.rate:g}"
 
     def forward(self, x, *, streams=None):
         check_float("Dropout", "x", lift(x))

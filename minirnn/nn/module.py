@@ -1,12 +1,15 @@
 """Module: named parameters, buffers and children; the state dict; train and eval; devices."""
 
+import numbers
+import warnings
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from minirnn.array import to_cpu, to_device, xp_of
 from minirnn.autograd import Tensor
-from minirnn.errors import InputError, in_our_words, must_be
+from minirnn.errors import DtypeError, FormWarning, InputError, PlaceError, in_our_words, must_be
 
 
 @in_our_words
@@ -15,11 +18,23 @@ def parameter(value):
     return Tensor(xp_of(value).array(value), requires_grad=True)
 
 
+class StateDict(dict):
+    """{dotted name: array} that a Module of minirnn made, of which no layer asks whether it is of its form."""
+
+
+class Loaded(NamedTuple):
+    """What ``load_state_dict`` did not find in the state, and what it found there and has no place for: names."""
+
+    missing_keys: list
+    unexpected_keys: list
+
+
 class Module:
     """A function with state. A Tensor attribute is a parameter if it requires a gradient, a buffer if not;
     a Module attribute is a child. Subclasses define ``forward``; calling the module calls it."""
 
     training = True
+    doubt = None  # what a layer says once when it is loaded from a dict that minirnn did not make
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -56,22 +71,36 @@ class Module:
         """This module and all below it."""
         return [self, *(m for _, child in self.named_children() for m in child.modules())]
 
+    def extra_repr(self):
+        """What ``repr`` shows in the brackets: "in_features=3, out_features=4"; for subclasses."""
+        return ""
+
+    def __repr__(self):
+        children = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        lines = [line for line in (self.extra_repr(), *children) if line]
+        inside = "".join(f"\n  {line}" for line in lines) + "\n" if children else "".join(lines)
+        return f"{type(self).__name__}({inside})"
+
     def state_dict(self):
         """{dotted name: NumPy copy} of all parameters and buffers."""
-        return {name: np.array(to_cpu(tensor.value), order="C") for name, tensor in self._named_tensors()}
+        copies = {name: np.array(to_cpu(tensor.value), order="C") for name, tensor in self._named_tensors()}
+        return StateDict(copies)
 
-    def load_state_dict(self, state):
-        """Take over values by name, whatever their order, cast to this module's float type.
+    def load_state_dict(self, state, strict=True):
+        """Take over values by name, whatever their order, cast to this module's float type -> Loaded.
 
         state: name -> array, as PyTorch names and lays them out. Raises InputError that lists every missing, extra
-        and wrongly shaped entry, and then changes nothing.
+        and wrongly shaped entry, and then changes nothing; with strict=False only shapes and types are refused, and
+        ({"bias": b} into a Linear) -> missing_keys ["weight"], unexpected_keys [].
         """
         if not isinstance(state, Mapping):
             raise InputError(must_be("load_state_dict", "state", "a dict {name: array}", type(state).__name__))
         own = dict(self._named_tensors())
-        problems = [f"missing {name!r} {own[name].shape}" for name in own if name not in state]
-        problems += [f"unexpected {name!r}" for name in state if name not in own]
-        arrays = {}
+        loaded = Loaded([name for name in own if name not in state], [name for name in state if name not in own])
+        problems, arrays = [], {}
+        if strict:
+            problems += [f"missing {name!r} {own[name].shape}" for name in loaded.missing_keys]
+            problems += [f"unexpected {name!r}" for name in loaded.unexpected_keys]
         for name, value in state.items():
             try:
                 arrays.update({name: np.asarray(to_cpu(value))} if name in own else {})
@@ -88,6 +117,16 @@ class Module:
         for name, array in arrays.items():
             tensor = own[name]
             tensor.value = to_device(np.array(array, dtype=tensor.dtype, order="C"), tensor.device)
+        if arrays and not isinstance(state, StateDict):
+            self._say_doubts()
+        return loaded
+
+    def _say_doubts(self):
+        doubtful = [module for module in self.modules() if module.doubt is not None]
+        for text in dict.fromkeys(module.doubt for module in doubtful):
+            warnings.warn(text, FormWarning, stacklevel=3)
+        for module in doubtful:
+            module.doubt = None
 
     def train(self, mode=True):
         """Training behaviour (dropout draws masks) in this module and below; returns the module."""
@@ -112,12 +151,51 @@ class Module:
             tensor.grad = None
 
 
-class Sequential(Module):
+class ModuleList(Module):
+    """Modules in order, to be called one by one; children are named 0, 1, 2 ...
+
+        layers = ModuleList(Linear(4, 4) for _ in range(3))
+        len(layers), layers[-1], layers[:2], [layer(x) for layer in layers]
+    """
+
+    def __init__(self, modules=()):
+        self.extend(modules)
+
+    def append(self, module):
+        """One more module at the end; returns the list."""
+        if not isinstance(module, Module):
+            raise DtypeError(must_be(type(self).__name__, f"module {len(self)}", "a Module", type(module).__name__))
+        setattr(self, str(len(self)), module)
+        return self
+
+    def extend(self, modules):
+        """More modules at the end; returns the list."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def __len__(self):
+        return len(self.named_children())
+
+    def __iter__(self):
+        return iter([child for _, child in self.named_children()])
+
+    def __getitem__(self, place):
+        children = list(self)
+        if isinstance(place, slice):
+            return ModuleList(children[place])
+        if not isinstance(place, numbers.Integral):
+            raise DtypeError(must_be(type(self).__name__, "index", "an integer or a slice", type(place).__name__))
+        if not -len(children) <= place < len(children):
+            raise PlaceError(must_be(type(self).__name__, "index", f"one of {len(children)} modules", place))
+        return children[place]
+
+
+class Sequential(ModuleList):
     """Modules applied one after the other; children are named 0, 1, 2 ..."""
 
     def __init__(self, *modules):
-        for place, module in enumerate(modules):
-            setattr(self, str(place), module)
+        super().__init__(modules)
 
     def forward(self, x):
         for _, module in self.named_children():

@@ -18,6 +18,12 @@ from minirnn.nn.recurrence import one_step, recurrence
 from minirnn.nn.recurrent_dropout import as_recurrent_dropout, for_cell, zoneout_masks, zoneout_rates
 from minirnn.nn.streams import streams as as_streams
 
+GRU_DOUBT = (
+    "load_state_dict: a GRU in the thesis's form took over a state dict, and one of PyTorch's GRU would compute "
+    "something else in it; make the layer with reset_after=True for PyTorch's form, or with reset_after=False to say "
+    "that the thesis's is meant"
+)
+
 
 @dataclass(frozen=True)
 class LayerOptions:
@@ -92,6 +98,14 @@ class Recurrent(Module):
                 for name, value in weights._asdict().items():
                     if value is not None:
                         setattr(self, name + suffix, parameter(value))
+
+    def extra_repr(self):
+        """Sizes, and what differs from the defaults: "8, 16, num_layers=2, bidirectional=True"."""
+        defaults = {"num_layers": 1, **{field.name: field.default for field in fields(LayerOptions)}}
+        shown = [f"{name}={getattr(self, name)!r}" for name in ("num_layers", *LayerOptions.KEPT)
+                 if name != "zoneout" and getattr(self, name) != defaults[name]]
+        shown += [f"{name}={rate:g}" for name, rate in self.zoneout.items() if rate]
+        return ", ".join([f"{self.input_size}, {self.hidden_size}", *_settings(self.cell), *shown])
 
     @property
     def directions(self):
@@ -184,6 +198,14 @@ class Recurrent(Module):
         return streams
 
 
+def _settings(cell):
+    """The fields of a cell that are not as usual: of GRU(reset_after=True) "reset_after=True", "convention='slides'".
+    """
+    usual = type(cell)()
+    return [f"{field.name}={getattr(cell, field.name)!r}" for field in fields(cell)
+            if getattr(cell, field.name) != getattr(usual, field.name)]
+
+
 class RNN(Recurrent):
     """Vanilla recurrent layer, h_t = f(W_ih x_t + W_hh h_{t-1} + b), f tanh, relu or identity. Thesis (2.2.2).
 
@@ -218,11 +240,14 @@ class GRU(Recurrent):
     """Gated recurrent unit. reset_after=False is the thesis's form, (2.2.7)-(2.2.9); reset_after=True is PyTorch's.
 
     GRU(D, H)(x, h0) -> y (T, B, dirs * H), h_n (layers * dirs, B, H); see Recurrent for the call. convention says which
-    gate value keeps the old state (cells.GRU): with z = 1 "slides" keeps all of it and "thesis" nothing.
+    gate value keeps the old state (cells.GRU): with z = 1 "slides" keeps all of it and "thesis" nothing. Where neither
+    was given, the first state dict that minirnn did not make is loaded with a FormWarning: PyTorch's do not tell.
     """
 
-    def __init__(self, input_size, hidden_size, num_layers=1, *, reset_after=False, convention=None, **options):
-        super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, num_layers, options)
+    def __init__(self, input_size, hidden_size, num_layers=1, *, reset_after=None, convention=None, **options):
+        super().__init__(cells.GRU(bool(reset_after), convention), input_size, hidden_size, num_layers, options)
+        if reset_after is None and convention is None:
+            self.doubt = GRU_DOUBT
 
 
 class SingleStep(Module):
@@ -236,6 +261,10 @@ class SingleStep(Module):
         for name, value in weights._asdict().items():
             if value is not None:
                 setattr(self, name, parameter(value))
+
+    def extra_repr(self):
+        bias = [] if hasattr(self, "bias_ih") else ["bias=False"]
+        return ", ".join([f"{self.input_size}, {self.hidden_size}", *_settings(self.cell), *bias])
 
     def forward(self, x, state=None, masks=None):
         x = lift(x)
@@ -267,9 +296,11 @@ class LSTMCell(SingleStep):
 class GRUCell(SingleStep):
     """One step of GRU: GRUCell(D, H)(x, h) -> h."""
 
-    def __init__(self, input_size, hidden_size, *, bias=True, reset_after=False, convention=None, rng=None,
+    def __init__(self, input_size, hidden_size, *, bias=True, reset_after=None, convention=None, rng=None,
                  dtype=np.float32):
-        super().__init__(cells.GRU(reset_after, convention), input_size, hidden_size, bias, rng, dtype)
+        super().__init__(cells.GRU(bool(reset_after), convention), input_size, hidden_size, bias, rng, dtype)
+        if reset_after is None and convention is None:
+            self.doubt = GRU_DOUBT
 
 
 RECURRENT = {"rnn": RNN, "lstm": LSTM, "lstm-peephole": PeepholeLSTM, "gru": GRU}

@@ -3,6 +3,8 @@
 import math
 import numbers
 
+import numpy as np
+
 from minirnn.array import check_float
 from minirnn.autograd import Tensor
 from minirnn.errors import DtypeError, InputError, check_shape, must_be
@@ -62,6 +64,20 @@ def not_negative(where, name, value):
 def share(where, name, value):
     """A number in [0, 1): how much of a running mean stays."""
     return real(where, name, value, "in [0, 1)", lambda v: 0 <= v < 1)
+
+
+def two_shares(where, name, value):
+    """A pair of numbers in [0, 1), as a tuple: betas."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise InputError(must_be(where, name, "two numbers in [0, 1)", value))
+    return tuple(share(where, f"{name}[{k}]", b) for k, b in enumerate(value))
+
+
+def flag(where, name, value):
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise DtypeError(must_be(where, name, "True or False", repr(value)))
+    return bool(value)
 
 
 def check_optimizer(where, optimizer):

@@ -10,7 +10,7 @@ OPTIMIZERS = {
     "sgd": lambda parameters, descent: optim.SGD(parameters, descent.lr),
     "momentum": lambda parameters, descent: optim.SGD(parameters, descent.lr, momentum=0.9),
     "adam": lambda parameters, descent: optim.Adam(parameters, descent.lr, betas=tuple(descent.betas)),
-    "rmsprop": lambda parameters, descent: optim.RMSProp(parameters, descent.lr),
+    "rmsprop": lambda parameters, descent: optim.RMSProp(parameters, descent.lr, eps_inside=True),
     "adadelta": lambda parameters, descent: optim.Adadelta(parameters, descent.lr),
 }
 SCHEDULES = {

@@ -4,6 +4,7 @@ import numpy as np
 
 from minirnn import optim
 from minirnn.autograd import NonFiniteError, detect_anomaly
+from minirnn.nn.module import StateDict
 
 
 class NonFinite(ArithmeticError):
@@ -74,7 +75,7 @@ class Learner:
 
     def load_state_dict(self, state):
         """Continue from ``state_dict()``; InputError when it is of another module or optimiser."""
-        self.module.load_state_dict(state["module"])
+        self.module.load_state_dict(StateDict(state["module"]))
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])

@@ -1,5 +1,7 @@
 """Layers, losses and optimisers: one body for every device, the same numbers as on the CPU, nothing crosses unseen."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,9 @@ LAYERS = {
     "Linear": (lambda: nn.Linear(5, 2, **WIDE), values(4, 3, 5), {}),
     "Conv1d": (lambda: nn.Conv1d(3, 4, 3, padding="causal", **WIDE), values(2, 3, 7), {}),
     "Embedding": (lambda: nn.Embedding(4, 3, **WIDE), IDS, {}),
+    "Embedding with a row of padding": (lambda: nn.Embedding(4, 3, padding_idx=3, **WIDE), IDS, {}),
+    "activations": (lambda: nn.Sequential(nn.Linear(5, 4, **WIDE), nn.GELU(), nn.ELU(), nn.SiLU(), nn.LeakyReLU(),
+                                          nn.GELU("tanh"), nn.LogSoftmax()), values(4, 3, 5), {}),
     "Dropout": (lambda: nn.Dropout(0.4), values(4, 3, 5), {"streams": 5}),
     "RNN": (lambda: nn.RNN(5, 2, nonlinearity="relu", **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
     "LSTM": (lambda: nn.LSTM(5, 2, **WIDE), values(4, 3, 5), {"lengths": LENGTHS}),
@@ -107,6 +112,13 @@ LOSSES = {
     "cross_entropy": (nn.cross_entropy, values(3, 2, 4), IDS, np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])),
     "bce_with_logits": (nn.bce_with_logits, values(3, 2), values(3, 2, seed=2) > 0, np.array([1.0, 0.0])),
     "mse_loss": (nn.mse_loss, values(3, 2), values(3, 2, seed=2), None),
+    "nll_loss": (partial(nn.nll_loss, ignore_index=1), values(3, 2, 4), IDS,
+                 np.array([[1.0, 0.0], [0.5, 1.0], [0.0, 1.0]])),
+    "cross_entropy, weighted": (partial(nn.cross_entropy, weight=np.array([0.5, 2.0, 1.0, 0.25])), values(3, 2, 4), IDS,
+                                np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])),
+    "cross_entropy, smoothed": (
+        partial(nn.cross_entropy, weight=np.array([0.5, 2.0, 1.0, 0.25]), ignore_index=2, label_smoothing=0.2),
+        values(3, 2, 4), IDS, np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])),
 }
 
 
@@ -128,6 +140,20 @@ def test_targets_and_masks_of_losses_may_be_on_either_side(name, time, where, de
         np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
+def test_class_weights_may_be_on_either_side_and_counting_what_is_kept_waits_for_nobody(device, request):
+    z, weight = to_device(values(3, 4), device), np.array([0.5, 2.0, 1.0, 0.25])
+    expected = nn.cross_entropy(values(3, 4), np.array([0, -1, 3]), weight=weight, ignore_index=-1).item()
+    for put in (lambda a: a, lambda a: to_device(a, device)):
+        for targets in (np.array([0, -1, 3]), to_device(np.array([0, -1, 3]), device)):
+            loss = nn.cross_entropy(z, targets, weight=put(weight), ignore_index=-1)
+            assert loss.item() == pytest.approx(expected, rel=1e-14)
+    if request.node.callspec.params["device"] == "wall":
+        traffic = request.getfixturevalue("traffic")
+        traffic.clear()
+        nn.cross_entropy(z, np.array([0, -1, 3]), weight=weight, ignore_index=-1)
+        assert traffic.total("sync") == traffic.total("down") == 0, traffic.report()
+
+
 def test_classes_and_shares_outside_are_refused_on_either_side(device):
     z, b = to_device(values(3, 4), device), to_device(values(3), device)
     for put in (lambda a: a, lambda a: to_device(a, device)):
@@ -143,6 +169,9 @@ OPTIMISERS = {
     "SGD": lambda p: optim.SGD(p, 0.1), "momentum": lambda p: optim.SGD(p, 0.1, momentum=0.9),
     "Adam": lambda p: optim.Adam(p, 0.01), "RMSProp": lambda p: optim.RMSProp(p, 0.01),
     "RMSProp of Graves": lambda p: optim.RMSProp(p, 0.01, 0.95, 0.9, True, 1e-4), "Adadelta": optim.Adadelta,
+    "AdamW": optim.AdamW, "Adagrad": optim.Adagrad,
+    "groups": lambda p: optim.SGD([{"params": p[:1], "lr": 0.2, "momentum": 0.5, "nesterov": True},
+                                   {"params": p[1:]}], 0.1, weight_decay=0.3),
 }
 
 

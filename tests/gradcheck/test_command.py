@@ -144,7 +144,7 @@ def test_report_into_a_file_is_a_clear_error(tmp_path, capsys):
 
 
 def test_json_is_readable_by_a_program(capsys):
-    assert main(["gradcheck", "softmax", "--json"]) == 0
+    assert main(["gradcheck", "op softmax", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["verdict"] == "PASS" and data["passed"] == data["cases"] == 1
     parts = {part["label"]: part for part in data["rows"][0]["parts"]}

@@ -11,6 +11,7 @@ from minirnn import Tensor, gradcheck, nn, ops
 from minirnn.array import Streams, stream
 from minirnn.autograd import grad
 from minirnn.errors import InputError
+from minirnn.nn.module import StateDict
 
 T, B, D, H = 5, 3, 4, 2
 LENGTHS = np.array([3, 5, 1])
@@ -133,7 +134,7 @@ def flat(nest):
 def test_a_cell_unrolled_is_its_layer(kind, single, reverse):
     cell, layer = single(D, H, **WIDE), kind(D, H, bidirectional=True, **WIDE)
     suffix = "_l0_reverse" if reverse else "_l0"
-    layer.load_state_dict({**layer.state_dict(), **{n + suffix: v for n, v in cell.state_dict().items()}})
+    layer.load_state_dict(StateDict(layer.state_dict() | {n + suffix: v for n, v in cell.state_dict().items()}))
     x, dy = Tensor(signed(T, B, D), requires_grad=True), signed(T, B, H, seed=1)
     n = len(cell.cell.states)
     whole, finals = layer(x, lengths=LENGTHS)

@@ -8,7 +8,8 @@ from minirnn.errors import DtypeError, InputError
 
 MAKERS = [
     lambda p: optim.SGD(p, 0.1), lambda p: optim.SGD(p, 0.1, momentum=0.9), optim.Adam, optim.RMSProp,
-    lambda p: optim.RMSProp(p, momentum=0.5, centred=True), optim.Adadelta,
+    lambda p: optim.RMSProp(p, momentum=0.5, centred=True), optim.Adadelta, optim.AdamW, optim.Adagrad,
+    lambda p: optim.SGD(p, 0.1, 0.9, nesterov=True, weight_decay=0.1),
 ]
 every_optimiser = pytest.mark.parametrize("make", MAKERS)
 
@@ -47,7 +48,7 @@ def test_a_gradient_or_value_of_another_shape_is_refused_and_nothing_changes(mak
             optimizer.step()
         assert p.value is before and optimizer.updates == 0
     q.grad = None
-    if optimizer.slots:
+    if optimizer.state[0]:
         p.value = np.ones(1 << 20, np.float32)
         p.grad = Tensor(p.value)
         with pytest.raises(InputError, match="as when the optimiser was made"):
@@ -71,7 +72,10 @@ def test_a_tensor_is_no_list_and_nothing_is_listed_twice():
 @pytest.mark.parametrize("call", [
     lambda p: optim.Adam(p, eps=-1e-8), lambda p: optim.Adam(p, eps=float("nan")), lambda p: optim.RMSProp(p, eps=-1),
     lambda p: optim.Adadelta(p, eps=float("inf")), lambda p: optim.SGD(p, float("nan")), lambda p: optim.SGD(p, -1),
-    lambda p: optim.SGD(p, 0.1, float("nan")), lambda p: optim.clip_grad_norm(p, float("nan")),
+    lambda p: optim.SGD(p, 0.1, float("nan")), lambda p: optim.Adam(p, weight_decay=-0.1),
+    lambda p: optim.AdamW(p, weight_decay=float("nan")), lambda p: optim.Adagrad(p, eps=-1),
+    lambda p: optim.SGD([{"params": p, "lr": float("nan")}]), lambda p: optim.SGD(p, 0.1, nesterov=True),
+    lambda p: optim.clip_grad_norm(p, float("nan")),
 ])
 def test_numbers_that_make_no_sense_are_refused(call):
     with pytest.raises(InputError):

@@ -40,8 +40,11 @@ def test_adam_first_step_is_lr_times_sign_and_second_by_hand():
 def test_rmsprop_plain_by_hand():
     s1 = 0.1 * G1**2
     s2 = 0.9 * s1 + 0.1 * G2**2
-    expected = START - 0.01 * G1 / np.sqrt(s1 + 1e-8) - 0.01 * G2 / np.sqrt(s2 + 1e-8)
-    np.testing.assert_allclose(after(lambda p: optim.RMSProp(p, 0.01), G1, G2), expected, rtol=1e-12)
+    inside = START - 0.01 * G1 / np.sqrt(s1 + 1e-2) - 0.01 * G2 / np.sqrt(s2 + 1e-2)
+    outside = START - 0.01 * G1 / (np.sqrt(s1) + 1e-2) - 0.01 * G2 / (np.sqrt(s2) + 1e-2)
+    for options, expected in (({"eps_inside": True}, inside), ({}, outside)):
+        make = lambda p, options=options: optim.RMSProp(p, 0.01, eps=1e-2, **options)
+        np.testing.assert_allclose(after(make, G1, G2), expected, rtol=1e-12)
 
 
 def test_rmsprop_centred_with_momentum_by_hand():
@@ -49,7 +52,7 @@ def test_rmsprop_centred_with_momentum_by_hand():
     d1 = 1e-4 * G1 / np.sqrt(n1 - a1**2 + 1e-4)
     n2, a2 = 0.95 * n1 + 0.05 * G2**2, 0.95 * a1 + 0.05 * G2
     d2 = 0.9 * d1 + 1e-4 * G2 / np.sqrt(n2 - a2**2 + 1e-4)
-    make = lambda p: optim.RMSProp(p, 1e-4, rho=0.95, momentum=0.9, centred=True, eps=1e-4)
+    make = lambda p: optim.RMSProp(p, 1e-4, rho=0.95, momentum=0.9, centred=True, eps=1e-4, eps_inside=True)
     np.testing.assert_allclose(after(make, G1, G2), START - d1 - d2, rtol=1e-12)
 
 
@@ -64,7 +67,9 @@ def test_adadelta_by_hand():
 
 ALL = [
     lambda p: optim.SGD(p, 0.1), lambda p: optim.SGD(p, 0.1, 0.9), lambda p: optim.Adam(p), optim.Adadelta,
-    lambda p: optim.RMSProp(p), lambda p: optim.RMSProp(p, 1e-3, 0.95, 0.9, True, 1e-4),
+    lambda p: optim.RMSProp(p), lambda p: optim.RMSProp(p, 1e-3, 0.95, 0.9, True, 1e-4), optim.AdamW, optim.Adagrad,
+    lambda p: optim.SGD(p, 0.1, 0.9, nesterov=True, weight_decay=0.1),
+    lambda p: optim.SGD([{"params": p, "momentum": 0.5, "lr": 0.01}], 0.1),
 ]
 
 
