@@ -11,7 +11,7 @@ help:
 	@echo "make test       every test (under 8 minutes on two cores)"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make gradcheck  every operation, cell, layer and loss against finite differences"
-	@echo "make hostile    random nonsense for kernels, functions and files: tried, held"
+	@echo "make hostile    10,000 wrong arguments, damaged files, failing disks, and 100 kills of runs of every model"
 	@echo "make chapters   run and store the notebooks"
 	@echo "make bench      speed, against PyTorch if it is installed in $(VENV)"
 
@@ -37,7 +37,7 @@ gradcheck: $(READY)
 	$(BIN)/minirnn gradcheck --all --jobs 2
 
 hostile: $(READY)
-	$(BIN)/python tests/hostile/attack.py --tries 10000 --seed 0
+	$(BIN)/python tests/hostile/attack.py --tries 10000 --seed 0 --kills 100 --json tests/hostile/figures.json
 
 chapters: $(READY)
 	$(BIN)/minirnn chapters build

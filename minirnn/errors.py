@@ -94,7 +94,9 @@ def check_shape(where, name, array, symbols, sizes, cause=""):
 
     A size of None matches any length.
     """
-    shape = tuple(array.shape)
+    shape = getattr(array, "shape", None)
+    if not isinstance(shape, tuple):
+        raise DtypeError(must_be(where, name, f"an array {symbols}", type(array).__name__))
     if shape == sizes:  # quickly, for this runs several times a call
         return
     if len(shape) != len(sizes) or any(want is not None and want != have for want, have in zip(sizes, shape)):

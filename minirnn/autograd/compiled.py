@@ -13,7 +13,9 @@ from minirnn import kernels
 from minirnn.array import scatter_add, xp_of
 from minirnn.kernels import memory
 
-LARGE = 1 << 22  # multiply-adds; below, loading the kernels costs a newcomer more than they save
+# multiply-adds. The first work that goes to the kernels loads Numba, 0.35 s, or 7 s when nothing is cached yet; a short
+# script with small matrices should never pay for it
+LARGE = 1 << 22
 BY_MEMORY = 16  # multiply-adds in the time of reading and writing one number
 
 

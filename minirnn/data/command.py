@@ -48,8 +48,10 @@ def list_sets(folder: Folder = None, as_json: Json = False) -> int:
     if as_json:
         print(json.dumps(rows, indent=1))
         return 0
+    width = max(len(row["name"]) for row in rows) + 2
     for row in rows:
-        print(f"{row['name']:<19}{row['state']}\n{'':<19}{row['summary']}\n{'':<19}licence: {row['licence']}")
+        print(f"{row['name']:<{width}}{row['state']}")
+        print(f"{'':<{width}}{row['summary']}\n{'':<{width}}licence: {row['licence']}")
     print("\nuse one with: minirnn train char-lm --data NAME    fetch one with: minirnn data fetch NAME")
     return 0
 

@@ -29,8 +29,8 @@ class RemoteFile:
 @dataclass(frozen=True)
 class DataSet:
     """A registry entry. ``build(contents, origin, **options)`` makes the set from {path: bytes}; ``twin()`` makes
-    generated contents of the same schema; ``embedded()``, for sets without files, the contents that need no download.
-    ``explains``: of broken contents ``build`` raises InputError with file and line.
+    generated contents of the same schema, {"ptb/ptb.train.txt": b"..."}; ``embedded()``, for sets without files, the
+    contents that need no download. ``explains``: of broken contents ``build`` raises InputError with file and line.
     """
 
     name: str
@@ -78,8 +78,9 @@ def data_folder(folder=None):
 def cache_folder():
     """Where downloads are kept: MINIRNN_CACHE/data, else minirnn/data in the user's cache folder of this system.
 
-    The kernels keep theirs beside it, by a function of their own (kernels/jit.py): that package imports numpy and numba
-    alone, so that it can be taken out, and honours NUMBA_CACHE_DIR too. A test holds the two together.
+    With MINIRNN_CACHE=/big that is /big/data, and the kernels keep theirs beside it by a function of their own
+    (kernels/jit.py): that package imports numpy and numba alone, so that it can be taken out, and honours
+    NUMBA_CACHE_DIR too. A test holds the two together.
     """
     if os.environ.get("MINIRNN_CACHE"):
         return Path(os.environ["MINIRNN_CACHE"]).expanduser() / "data"

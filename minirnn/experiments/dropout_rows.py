@@ -14,7 +14,8 @@ RECURRENT_ONLY = [key for key in CLASSROOM if not key.startswith("forward") and 
 def dropout_rows(none, reported, columns=("valid", "test")):
     """Rows of Tables 3.2 to 3.4: forward dropout off and on, each without and with every scheme, rate and sampling.
 
-    none {forward: numbers}, reported {(forward, rate, sampling): numbers of Moon, Gal and Ours}.
+    none {forward: numbers}, reported {(forward, rate, sampling): numbers of Moon, Gal and Ours}: {(True, 0.25, "step"):
+    three of them} makes "forward-moon-0.25-step", "forward-gal-0.25-step" and "forward-ours-0.25-step".
     """
     rows = []
     for forward, numbers in none.items():

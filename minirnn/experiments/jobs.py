@@ -25,7 +25,8 @@ MOST_RUNS = 100_000
 class Job:
     """One run: a row with a seed, its model, its configuration as JSON values and its folder.
 
-    ``needs`` are the folders of the runs it starts from, which are jobs of their own and come before it.
+    ``needs`` are the folders of the runs it starts from, jobs of their own that come before it: for 100 GANs that start
+    from one language model, 100 times that one folder.
     """
 
     row: str
@@ -44,7 +45,7 @@ class Job:
 def jobs_of(experiment, scale, rows, seeds, runs, house):
     """The Jobs of chosen ``rows`` of an experiment with ``seeds`` 0, 1, ... below folder ``runs``, seed by seed.
 
-    Each comes after the jobs of its ingredients, whose ``row`` says so.
+    Rows a, b and two seeds: a 0, b 0, a 1, b 1. Each comes after the jobs of its ingredients, whose ``row`` says so.
     """
     if seeds * max(1, len(rows)) > MOST_RUNS:
         raise InputError(must_be("reproduce", "--seeds", f"so many that there are at most {MOST_RUNS:,} runs", seeds))
@@ -66,7 +67,7 @@ def _with_ingredients(row, seed, kind, config, runs, house):
 
 
 def run_jobs(jobs, processes=1, folder=None, out=None, quiet=False):
-    """Do every job that has not ended, ``processes`` at once with the threads shared out -> exit status.
+    """Do every job that has not ended, ``processes`` at once with the threads shared out, 2 each of 4 -> exit status.
 
     0 all are complete, 1 some run diverged now or earlier, 130 or 143 interrupted (each run then has its checkpoint and
     goes on next time). A diverged run does not stop the others. Raises InputError and OSError when one process does the

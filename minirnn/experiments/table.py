@@ -12,7 +12,8 @@ HELD = {True: "held", False: "NOT HELD", None: "not judged"}
 def outcome(experiment, jobs, folder=None):
     """(Results, {row: number of runs still missing}) of Jobs, ended or not; those of ingredients are left out.
 
-    What the experiment measures of a run is kept in its folder, so that it is measured once.
+    Where one run of the row "none" goes on, the second is {"none": 1}. What the experiment measures of a run is kept in
+    its folder, so that it is measured once.
     """
     rows, runs, missing = {row.key for row in experiment.rows}, {}, {}
     for job in jobs:

@@ -18,11 +18,12 @@ NOT_COMPLEX = (TypeError, ValueError, NotImplementedError, np.exceptions.Complex
 class Measurement:
     """The loss <cotangents, f(args)> around one point: its slopes along entries, or along random directions.
 
-    f(*args) -> an array or a tuple of arrays; float args are moved, others only handed through. Arrays of up to
-    ``entries`` numbers are measured entry by entry, larger ones in an eighth of that many random entries and along
-    ``directions`` random vectors of signs; with entries=0 along directions alone. cotangents are drawn from rng (a
-    Generator or a seed) unless given.
-    Raises InputError without a float argument or for cotangents of another shape, DtypeError for float16.
+    f(*args) -> an array or a tuple of arrays; float args are moved, others only handed through. An array of up to 256
+    numbers (``entries``) is measured at every entry. A larger one would take too long: 32 of its entries are measured,
+    chosen at random, and 8 random ``directions``, each of which moves all entries at once by + or - the step; a mistake
+    anywhere shows in most directions. With entries=0 there are directions alone. cotangents are drawn from rng (a
+    Generator or a seed) unless given. Raises InputError without a float argument or for cotangents of another shape,
+    DtypeError for float16.
     """
 
     def __init__(self, f, args, *, names=None, cotangents=None, rng=0, entries=256, directions=8, complex_step=True):

@@ -17,10 +17,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Inspection:
-    """``frames`` of one ``cell`` over one window; ``slider`` says what the slider goes through.
+    """``frames`` of one ``cell`` over one window; ``slider`` says what the slider goes through: "initial bias b_f".
 
-    ``subject`` and ``loss`` are sentences: what is shown, and what L is. ``symbols``, the T inputs in words, or None;
-    ``notes``, further sentences.
+    ``subject`` and ``loss`` are sentences: what is shown, and what L is. ``symbols``, the T inputs in words, ("the",
+    "cat"), or None; ``notes``, further sentences.
     """
 
     name: str

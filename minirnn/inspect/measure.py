@@ -23,10 +23,11 @@ class Microscope:
 
     ``gates`` {gate: activation}; ``gate_gradients`` {gate: (T,)} ||dL/da_t|| over the batch; ``state_gradients``
     {state: (T+1,)} ||dL/ds_t|| as ``bptt.backward(record_flow=True)`` counts it; ``low`` and ``high`` {gate: (T,)} the
-    share of its units, over the batch, beyond LIMITS, and of whatever else the cell lets be
-    ``watched``, as an LSTM's ``phi(c)``. Of one row of the batch:
-    ``contents`` {state: (T+1, H)}, ``masks`` {scheme: (T, H)}, and ``singular_values`` (n, S*H), largest first, of
-    d(states after step)/d(states before it) at the n steps ``spectrum_steps`` (0-based).
+    share of its units, over the batch, beyond LIMITS, and of whatever else the cell lets be ``watched``, as an LSTM's
+    ``phi(c)``. Of one row of the batch: ``contents`` {state: (T+1, H)}, ``masks`` {scheme: (T, H)}, and
+    ``singular_values`` (n, S*H), largest first, of d(states after step)/d(states before it) at the n steps
+    ``spectrum_steps`` (0-based). An LSTM of 6 units over 4 steps has 4 gate gradients for each of i, f, g and o, 5
+    state gradients for h and for c, and 4 x 12 singular values.
     """
 
     gates: dict
@@ -44,8 +45,11 @@ def microscope(cell, x, state0, weights, masks=NO_MASKS, dy=None, dfinal=None, r
     """Run a cell over x (T, B, D) and back from dy (T, B, H), dfinal (each (B, H)) -> Microscope.
 
     Arguments as in ``bptt.forward`` and ``bptt.backward``, which raise the errors. ``row`` of the batch is shown where
-    a single one is; ``spectra`` is the largest number of steps of which singular values are taken, spread evenly
-    (None: as many as are worth their time, 0: none).
+    a single one is; ``spectra`` is the largest number of steps of which singular values are taken, spread evenly (None:
+    as many as are worth their time, 0: none).
+
+        scope = microscope(LSTM(), x, state0, weights, dy=dy)    # x (4, 1, 3), dy (4, 1, 2)
+        scope.gate_gradients["f"]                                # (4,): how much reaches the forget gate at each step
     """
     probe = Probe(cell)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # shown as missing

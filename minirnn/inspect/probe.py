@@ -9,7 +9,8 @@ class Step:
     """What one step took and gave; arrays (B, H) unless said.
 
     Forward: ``x`` (B, D), ``state`` before and ``new`` after it (tuples), ``weights``, ``masks``, ``saved``. Backward:
-    ``arrived``, dL/d(new), and ``handed``, dL/d(state), (tuples), ``da`` (B, K*H), dL/d(pre-activations of the gates).
+    ``arrived``, dL/d(new), and ``handed``, dL/d(state), (tuples), ``da`` (B, K*H), dL/d(pre-activations of the gates):
+    of an LSTM with B = 3, H = 2 these are a pair, a pair, and an array (3, 8).
     """
 
     def __init__(self, x, state, weights, masks, new, saved, through):
@@ -23,8 +24,9 @@ class Step:
 class Probe:
     """Stands where ``cell`` stood, in ``minirnn.bptt`` (form explicit) or a recurrent layer; ``steps`` as they ran.
 
-    The gates' gradients come from the cell's own backward: where x W_ih is the input and 1 the matrix, dL/dx = da W_ih
-    is da.
+    How it learns dL/da, which cells do not return: a cell computes a = x W_ih^T + ... and returns dx = da W_ih. The
+    probe runs each step a second time with x W_ih^T as the input and the identity as W_ih: a is the same, and the dx
+    that comes back is da. For an LSTM of 5 inputs and 2 units the second input is (B, 8) and the identity 8 x 8.
     """
 
     def __init__(self, cell):

@@ -17,9 +17,10 @@ DRIVE = 1.0  # standard deviation of the inputs
 def inspect_cell(name, hidden=32, steps=40, batch=8, seed=0, rate=0.0, scheme=None, sampling="per_step", spectra=None):
     """A seeded random layer of the cell called ``name`` at each of its settings -> Inspection.
 
-    D = H inputs, normal; L is a random direction of the last h. rate, scheme (where None "update", or what acts instead
-    of it) and sampling of recurrent dropout as in training. Raises InputError for an unknown cell (with near names) or
-    sizes that are no positive integers.
+    ``inspect_cell("lstm", hidden=6, steps=4, batch=2)`` has five frames, of b_f = 0, 1, 2, 3 and 5. D = H inputs,
+    normal; L is a random direction of the last h. rate, scheme (where None "update", or what acts instead of it) and
+    sampling of recurrent dropout as in training. Raises InputError for an unknown cell (with near names) or sizes that
+    are no positive integers.
     """
     found, cell = named("inspect", name)
     for what, value in (("hidden", hidden), ("steps", steps), ("batch", batch)):

@@ -13,7 +13,7 @@ ZONEOUT = {"zoneout_c": "memory", "zoneout_h": "hidden state"}
 def panels(inspection, stride):
     """(id, heading, sentence) of every panel there is something to show in, in order.
 
-    One unit in ``stride`` is drawn. What a cell does not say of itself is left out (``cell.words``).
+    One unit in ``stride`` is drawn: 4 shows 32 of 128. What a cell does not say of itself is left out (``cell.words``).
     """
     cell, first = inspection.cell, inspection.frames[0].layers[0]
     words, units = cell.words, "" if stride == 1 else f" Only one unit in {stride} is shown, to keep the page small."

@@ -20,11 +20,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from minirnn.errors import InputError, must_be, near
+from minirnn.errors import DtypeError, InputError, must_be, near
 from minirnn.memory_limit import check_fits
 from minirnn.train import execute
 from minirnn.train.checkpoint import CheckpointError, checkpoints, fitting, read_checkpoint
-from minirnn.train.run_folder import RunFolder
+from minirnn.train.run_folder import RunFolder, path_of
 from minirnn.train.state import join_state
 from minirnn.train.supervised import need_rate
 
@@ -33,7 +33,7 @@ WORKER = "minirnn.models.worker"  # the module that does one run in a process of
 
 @dataclass(frozen=True)
 class Model:
-    """A line of the registry. cases: the names of its gradient checks; tables: those that ``reproduce`` knows."""
+    """A line of the registry; ``cases`` are the names of its gradient checks, ``tables`` those ``reproduce`` knows."""
 
     folder: str
     about: str
@@ -55,7 +55,7 @@ MODELS = {
 
 def find(name):
     """The Model called ``name``; InputError that suggests near names."""
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise InputError(must_be("models", "name", f"one of {', '.join(MODELS)}", repr(name), near(str(name), MODELS)))
     return MODELS[name]
 
@@ -103,10 +103,10 @@ def ingredients_of(name, config):
 
 
 def folder_name(name, config):
-    """The run folder of a configuration: equal ones share a folder, and runs that start from equal ingredients.
+    """The name of the run folder of a configuration, such as "tagger-f208d18d4102": equal ones have equal names.
 
-    Only entries that differ from the defaults count, so that a run keeps its folder when a new option is added. Should
-    a default ever change, ``finished`` refuses the run that was made with the old one.
+    Only what differs from the defaults counts, with what the ingredients are: a run keeps its folder when a new option
+    is added. Should a default ever change, ``finished`` refuses the run that was made with the old one.
     """
     differing = _differing(config.to_json(), type(config)().to_json())
     inner = {key: folder_name(*ingredient) for key, ingredient in ingredients_of(name, config).items()}
@@ -128,8 +128,12 @@ def _differing(values, defaults):
 def make(name, config, folder=None, runs=None):
     """(Procedure, {ingredient: identity of its run}) of a configuration; ``runs`` is where ingredients are looked for.
 
-    InputError for an ingredient that is missing, still training, diverged, or of other settings.
+    A run without ingredients, such as every tagger, gives (TaggerTask, {}). InputError for an ingredient that is
+    missing, still training, diverged, or of other settings.
     """
+    if not isinstance(config, task_of(name).CONFIG):
+        raise DtypeError(must_be(f"train {name}", "config", f"a {task_of(name).CONFIG.__name__}",
+                                 type(config).__name__))
     check_fits("train", "sizes", config.least_bytes(), "choose fewer units, layers or smaller batches")
     found = {key: Path(runs or "runs") / folder_name(*one) for key, one in ingredients_of(name, config).items()}
     for key, (inner, wanted) in ingredients_of(name, config).items():
@@ -154,7 +158,7 @@ def _check_ingredient(key, name, config, path):
 
 def finished(name, stored, path):
     """The result of configuration ``stored`` in folder ``path``, None while it has not ended; errors as ``run``."""
-    if not (Path(path) / "config.json").is_file():
+    if not (path_of(path) / "config.json").is_file():
         return None
     run_folder = RunFolder.open(path)
     _same_run(run_folder, name, configuration(name, stored))
@@ -172,10 +176,11 @@ def _same_run(run_folder, name, config):
 def run(name, stored, path, folder=None, out=None, quiet=False):
     """Do the run of configuration ``stored`` in folder ``path``, or what is left of it -> Outcome.
 
-    A run that ended is only read. ``folder`` is where the data are. InputError when the folder holds a run of another
-    model, configuration or data, or another process trains in it.
+    Called twice, ``run("tagger", config.to_json(), "runs/a")`` trains once: the second call reads result.json, or goes
+    on where the first was interrupted. ``folder`` is where the data are. InputError when the folder holds a run of
+    another model, configuration or data, or another process trains in it.
     """
-    path, config = Path(path), configuration(name, stored)
+    path, config = path_of(path), configuration(name, stored)
     if not (path / "config.json").is_file():
         procedure, used = make(name, config, folder, path.parent)  # complaints about the input come before a folder
         stored = execute.stored_config(name, config, procedure, used)
@@ -188,7 +193,8 @@ def run(name, stored, path, folder=None, out=None, quiet=False):
 def train(name, config, runs="runs", called=None, folder=None, out=None, quiet=False):
     """Train a configuration in a new run folder ``runs/called``, or one with a number of its own -> Outcome.
 
-    Ctrl-C and SIGTERM end it with a checkpoint. Raises InputError (bad input, existing folder), OSError with the path.
+    Without ``called`` the first word model is in runs/word-lm-python-help-lstm-1, the next in ...-2. Ctrl-C and SIGTERM
+    end it with a checkpoint. Raises InputError (bad input, existing folder), OSError with the path.
     """
     procedure, used = make(name, config, folder, runs)
     parts = (name, procedure.data["name"], getattr(config, "cell", ""))
@@ -200,9 +206,9 @@ def train(name, config, runs="runs", called=None, folder=None, out=None, quiet=F
 def resume(path, folder=None, text=None, out=None, quiet=False, end=False):
     """Go on with the run in folder ``path`` from its newest usable checkpoint -> Outcome, as if it had never stopped.
 
-    ``text`` says where a text file is now, if it was moved. ``end``: train no further, test the best epoch so far; the
-    result says so. InputError when it is no run folder, its data or ingredients have changed, another process trains
-    in it, or there is no epoch to test.
+    ``text`` says where a text file is now, if it was moved. ``end``: train no further, test the best epoch so far, and
+    say so: the result's status is "by hand". InputError when it is no run folder, its data or ingredients have changed,
+    another process trains in it, or there is no epoch to test.
     """
     with RunFolder.open(path) as run_folder:
         stored = run_folder.config()
@@ -265,12 +271,12 @@ class Loaded:
 
 
 def load(path, which="best", say=None):
-    """The Loaded run of a folder, ended or not, even while it trains.
+    """The Loaded run of a folder, ended or not, even while it trains: ``load("runs/ptb").model`` is in evaluation mode.
 
     which: "best" so far (the newest before the first epoch has ended) or "last". A damaged checkpoint is told to
     ``say`` and the next one taken; InputError when none is left.
     """
-    if which not in ("best", "last"):
+    if not isinstance(which, str) or which not in ("best", "last"):
         raise InputError(must_be("load", "which", "'best' or 'last'", repr(which)))
     run_folder = RunFolder.open(path)
     name = name_of(path)
@@ -313,7 +319,7 @@ def _preferred(run_folder, which):
 def experiment(name):
     """The Experiment called ``name``, "table-3.2"; InputError that suggests near names."""
     known = {table: model for model, line in MODELS.items() for table in line.tables}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise InputError(must_be("reproduce", "experiment", f"one of {', '.join(known)}", repr(name),
                                  near(str(name), known)))
     return experiments_of(known[name])[name]

@@ -22,7 +22,7 @@ def parser_of(name):
     module = registry.stem_of(name, "sample")
     if module is None:
         raise InputError(must_be("sample", "RUN", "a run of a model that can show something", f"one of {name}"))
-    parser = Parser("minirnn sample RUN", f"Show what a run of {name} makes of it: {registry.MODELS[name].about}.")
+    parser = Parser("minirnn sample RUN", f"Show what a trained model makes; {name}: {registry.MODELS[name].about}.")
     group = parser.add_argument_group("which parameters, and where to")
     group.add_argument("--checkpoint", choices=("best", "last"), metavar="best|last", help="default best")
     group.add_argument("--out", type=Path, metavar="FOLDER", help="write all that was made into this folder")

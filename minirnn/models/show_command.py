@@ -3,7 +3,6 @@
 import hashlib
 import html
 import json
-import sys
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be
@@ -111,5 +110,5 @@ def main(argv):
     out = options.get("out", Path(argv[0]) / "show.html")
     check_writable(out, "show", "--out")
     write_atomically(out, made.encode())
-    print(f"page: {out.resolve().as_uri()}", file=sys.stderr)
+    print(f"page: {out}")
     return 0

@@ -9,8 +9,9 @@ from minirnn.files import naming
 from minirnn.models import registry
 from minirnn.train.options import Parser, add_options
 
-EXIT_STATUS = """Exit status: 0 trained to the end, 1 given up (updates stayed non-finite), 2 bad input or a full
-disk, 130 or 143 interrupted by Ctrl-C or SIGTERM after writing a checkpoint."""
+EXIT_STATUS = """Exit status: 0 trained to the end, 1 given up (updates stayed non-finite),
+2 bad input or a full disk, 130 or 143 interrupted by Ctrl-C or SIGTERM after
+writing a checkpoint."""
 
 
 def usage():
@@ -35,8 +36,8 @@ def parser_of(name, preset=None, **given):
     known = list(registry.presets(name))
     parser = Parser(
         f"minirnn train {name}",
-        f"Train {registry.MODELS[name].about}.\nExample: minirnn train {name} --quick --name first",
-        f"What is not given comes from the preset. {NONE_HELP}\n{EXIT_STATUS}",
+        f"Train {name}: {registry.MODELS[name].about}.\nExample: minirnn train {name} --quick --name first",
+        f"{NONE_HELP}\n{EXIT_STATUS}",
     )
     run = parser.add_argument_group("what to train, and where")
     run.add_argument("--preset", choices=known, metavar="|".join(known),
@@ -50,12 +51,14 @@ def parser_of(name, preset=None, **given):
     run.add_argument("--twin", action="store_true", help="use the generated twin of the set: the same as --source twin")
     run.add_argument("--json", action="store_true", help="print result.json to standard output")
     run.add_argument("--silent", action="store_true", help="no progress")
-    run.add_argument("-h", "--help", action="store_true", help="this text, for the preset and options beside it")
+    run.add_argument("-h", "--help", action="store_true",
+                     help="this text; with a preset or options beside it, what is then the default")
     add_options(parser, registry.configure(name, preset, **given))
     return parser
 
 
-NONE_HELP = "Where nothing is a choice, write 'none': --clip none."
+NONE_HELP = """What is not given comes from the preset. Where nothing is a choice, write
+'none': --clip none."""
 OWN = ("preset", "quick", "config", "name", "runs", "data_folder", "twin", "json", "silent", "help")
 
 
@@ -69,7 +72,7 @@ def elsewhere(name):
             names = registry.task_of(other).CONFIG.names()
             if other != name and any(wanted in (known, known.split(".")[-1]) for known in names):
                 owners.append(other)
-        return f"it is an option of {', '.join(owners)}" if owners else ""
+        return f"{flag} is an option of {', '.join(owners)}" if owners else ""
 
     return say
 
@@ -132,7 +135,8 @@ def main(argv):
     if any(word == "--resume" or word.startswith("--resume=") for word in argv):
         return _resume(argv)
     known = ", ".join(registry.MODELS)
-    hint = near(argv[0], registry.MODELS)
+    is_run = (Path(argv[0]) / "config.json").is_file()
+    hint = f"go on with a run: --resume {argv[0]}" if is_run else near(argv[0], registry.MODELS)
     raise InputError(must_be("train", "model", f"one of {known} (or --resume RUN)", repr(argv[0]), hint))
 
 

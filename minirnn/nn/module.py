@@ -9,6 +9,7 @@ from minirnn.autograd import Tensor
 from minirnn.errors import InputError, in_our_words, must_be
 
 
+@in_our_words
 def parameter(value):
     """A leaf of the tape that owns a copy of ``value`` and requires a gradient."""
     return Tensor(xp_of(value).array(value), requires_grad=True)
@@ -22,7 +23,7 @@ class Module:
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        if cls.__module__.startswith("minirnn.nn.") and "__init__" in vars(cls):
+        if cls.__module__.startswith(("minirnn.nn.", "minirnn.models.")) and "__init__" in vars(cls):
             cls.__init__ = in_our_words(cls.__init__)
 
     def __call__(self, *args, **kwargs):

@@ -60,16 +60,20 @@ class LayerOptions:
 class Recurrent(Module):
     """What RNN, LSTM and GRU layers share: stacking, directions, dropout between layers, states, lengths.
 
-    Called as layer(x, state=None, lengths=None, *, streams=None) -> y, final state, as in PyTorch: x (T, B, D), or
-    (B, T, D) with batch_first, or (T, D) without a batch; y (T, B, dirs * H); each state (layers * dirs, B, H), zeros
-    if None.
+    Called as layer(x, state=None, lengths=None, *, streams=None) -> y, final state, as in PyTorch: x (T, B, D), or (B,
+    T, D) with batch_first, or (T, D) without a batch; y (T, B, dirs * H); each state (layers * dirs, B, H), zeros if
+    None.
+
+        lstm = nn.LSTM(8, 16, num_layers=2, bidirectional=True, rng=0)
+        y, (h, c) = lstm(x)    # x (35, 4, 8): y (35, 4, 32), h and c (4, 4, 16)
+
     checkpoint_every=k keeps only every k-th state for the backward pass and computes the rest again (``minirnn.bptt``).
     lengths (B,) ends each row at its own step: y is zero after it and the final state is the row's own.
     recurrent_dropout: see nn.RecurrentDropout. zoneout (LSTM, GRU): the probability that a unit keeps its old value in
     a step, in evaluation the share of it that stays (slides); for an LSTM also a pair, of the memory and the hidden
-    state. Where both are given, dropout makes the new state and zoneout chooses between it and the old one.
-    rng draws the initial weights. streams, as ``nn.streams`` takes them, are needed where a mask is drawn in training.
-    Raises InputError or DtypeError for anything that does not fit.
+    state. Where both are given, dropout makes the new state and zoneout chooses between it and the old one. rng draws
+    the initial weights. streams, as ``nn.streams`` takes them, are needed where a mask is drawn in training. Raises
+    InputError or DtypeError for anything that does not fit.
     """
 
     def __init__(self, cell, input_size, hidden_size, num_layers, options):
@@ -213,8 +217,8 @@ class PeepholeLSTM(Recurrent):
 class GRU(Recurrent):
     """Gated recurrent unit. reset_after=False is the thesis's form, (2.2.7)-(2.2.9); reset_after=True is PyTorch's.
 
-    convention "thesis" or "slides" says which gate value keeps the old state (see cells.GRU).
-    GRU(D, H)(x, h0) -> y (T, B, dirs * H), h_n (layers * dirs, B, H); see Recurrent for the call.
+    GRU(D, H)(x, h0) -> y (T, B, dirs * H), h_n (layers * dirs, B, H); see Recurrent for the call. convention says which
+    gate value keeps the old state (cells.GRU): with z = 1 "slides" keeps all of it and "thesis" nothing.
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, *, reset_after=False, convention=None, **options):

@@ -1,4 +1,4 @@
-"""Recurrent dropout and zoneout: which masks a layer draws. Where they act is the cell's business (minirnn.cells)."""
+"""Recurrent dropout and zoneout: which masks a layer draws; where they act is the business of minirnn.cells."""
 
 from dataclasses import dataclass, fields
 
@@ -19,11 +19,11 @@ class RecurrentDropout:
     scheme: "state" drops the hidden state that enters the gates, thesis (3.3.8), "memory" the cell, thesis (3.3.9),
     "update" (the default) the update, thesis (3.3.10); "gal", "moon" and "ours", the names in the tables, are taken as
     well: RecurrentDropout("gal").scheme is "state". rate: probability of dropping, or, without a scheme, a dict
-    {scheme: rate} to combine schemes; sampling: "per_step" or "per_sequence"; scaling: "test" multiplies by
-    keep = 1 - rate in evaluation, thesis (3.3.2), "inverted" divides by keep in training, thesis (3.3.15). What is left
-    of old updates then: thesis (3.3.11)-(3.3.14) for "memory", which multiplies again at every step, (3.3.16) for
-    "update".
-    Raises InputError for anything else.
+    {scheme: rate} to combine schemes; sampling: "per_step" or "per_sequence"; scaling: "test" multiplies by keep = 1 -
+    rate in evaluation, thesis (3.3.2), "inverted" divides by keep in training, thesis (3.3.15): with a rate of 0.25
+    masks are 0 or 1 and 0.75 in evaluation, or 0 or 1.33 and then nothing. What is left of old updates in evaluation:
+    thesis (3.3.11)-(3.3.14) for "memory", which multiplies again at every step, (3.3.16) for "update". Raises
+    InputError for anything else.
     """
 
     scheme: str | None = None
@@ -61,7 +61,8 @@ class RecurrentDropout:
     def masks(self, rng, steps, batch, hidden, like, training):
         """Masks for one call: factors (T, B, H) per step, (B, H) per sequence, or a number in evaluation.
 
-        rng is a numpy Generator (used in training only); ``like`` an array that gives float type and device.
+        rng is a numpy Generator (used in training only); ``like`` an array that gives float type and device. In
+        evaluation RecurrentDropout("memory", 0.25) gives Masks(moon=0.75).
         """
         factors = {}
         for scheme, field in SCHEMES.items():
@@ -98,8 +99,13 @@ def as_recurrent_dropout(value):
 
 
 def of_piece(streams, number, sampling):
-    """The streams of piece ``number`` of a sequence that layers run in pieces, for ``streams`` (purpose, *numbers)
-    -> Generator: other draws for every piece, the same ones for recurrent dropout with ``sampling`` "per_sequence"."""
+    """Random streams for piece ``number`` of a sequence that is run in several calls.
+
+    A window of 15 steps that is run as 5 + 10 must draw fresh masks for the second call, piece 1; but a mask of
+    recurrent dropout with ``sampling`` "per_sequence" is one for the whole window and must be the same in both. So
+    every purpose but that one gets the number of the piece: of_piece(streams, 1, "per_sequence")("input") is
+    streams("input", 1).
+    """
     kept = ("recurrent",) if sampling == "per_sequence" else ()
     return lambda purpose, *numbers: streams(purpose, *numbers, *(() if purpose in kept else (number,)))
 
@@ -131,7 +137,7 @@ def for_cell(cell, masks):
 def zoneout_masks(rates, rng, steps, batch, hidden, like, training):
     """{mask: shares of the old state} for one call: 0 or 1, (T, B, H), or in evaluation the rates. slides
 
-    rates as from ``zoneout_rates``; the rest as for ``RecurrentDropout.masks``.
+    rates as from ``zoneout_rates``, {"zoneout_c": 0.5, "zoneout_h": 0.1}; the rest as for ``RecurrentDropout.masks``.
     """
     return {
         name: draw_mask(rng, (steps, batch, hidden), rate, like) if training else float(like.dtype.type(rate))

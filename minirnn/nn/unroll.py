@@ -8,7 +8,7 @@ from minirnn.autograd import Tensor, record_many
 from minirnn.autograd.tape import lift
 from minirnn.border import check_lengths, check_positive
 from minirnn.bptt import active_steps
-from minirnn.errors import InputError, must_be
+from minirnn.errors import DtypeError, InputError, must_be
 from minirnn.nn.checkpointed import checkpointed
 from minirnn.nn.nest import leaves, names, rebuilt
 from minirnn.nn.recurrence import identity, trusting
@@ -74,6 +74,8 @@ def unroll(step, inputs, state, *, lengths=None, reverse=False, checkpoint_every
 
     Raises InputError where inputs differ in T or B, and where a step returns no pair or another form of state.
     """
+    if not callable(step):
+        raise DtypeError(must_be("unroll", "step", "a function", type(step).__name__))
     inputs, state = (rebuilt(nest, map(lift, leaves(nest))) for nest in (inputs, state))
     T, B = _sizes(leaves(inputs))
     for name, leaf in zip(names(state), leaves(state)):

@@ -11,9 +11,10 @@ FLOOR = 1e-12  # singular values below it, on a logarithmic axis
 def microscope_figure(scopes):
     """A row of three panels for each of ``scopes`` {label: what ``minirnn.inspect.measure.microscope`` returned}.
 
-    Left: ||dL/da_t|| of every gate. Middle: the share of saturated units, solid above (open), dotted below (shut).
-    Right: the median singular value of d s_t / d s_{t-1}, the middle 80 % and all of them. Panels of a column share
-    their axes; numbers that are missing leave a gap. -> matplotlib Figure.
+        ||dL/da_t|| of every gate  |  share of saturated units  |  singular values of d s_t / d s_{t-1}
+
+    Saturated units: solid above (open), dotted below (shut). Singular values: the median, the middle 80 % and all of
+    them. Panels of a column share their axes; numbers that are missing leave a gap. -> matplotlib Figure.
     """
     drawn = figure(9, 2.1 * len(scopes) + 0.5)
     rows = drawn.subplots(len(scopes), 3, squeeze=False, sharex=True, sharey="col")

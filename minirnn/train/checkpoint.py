@@ -1,7 +1,7 @@
 """Checkpoints: arrays as safetensors beside a JSON state, each written whole, hashed and read back.
 
-``NAME.safetensors`` is renamed into place first and ``NAME.json``, which holds its hash, last: a checkpoint exists once
-its JSON does. Whatever was damaged since then is found when it is read.
+step-000000420.safetensors is renamed into place first and step-000000420.json, which holds its hash, last: a checkpoint
+exists once its JSON does. Whatever was damaged since then is found when it is read.
 """
 
 import contextlib
@@ -27,6 +27,10 @@ class CheckpointError(InputError):
     """A checkpoint cannot be used; the message says which and why."""
 
 
+class UnreadableError(CheckpointError):
+    """The system does not read a checkpoint that is there; perhaps it does the next time."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """What a file pair held: ``arrays`` {name: array} and the JSON ``state``."""
@@ -41,7 +45,7 @@ def name_of(step):
 
 
 def write_checkpoint(folder, step, arrays, state, run):
-    """Write checkpoint ``step`` into ``folder`` -> its name; ``run`` is RunFolder's ``identity``.
+    """Write checkpoint ``step`` into ``folder`` -> its name, "step-000000420"; ``run`` is RunFolder's ``identity``.
 
     Raises OSError naming the file when it cannot be written, CheckpointError when what was written reads back
     differently; the checkpoints before it are untouched.
@@ -91,7 +95,7 @@ def read_checkpoint(folder, name, run=None):
     except FileNotFoundError as error:
         raise CheckpointError(f"{Path(error.filename).name} is missing") from None
     except OSError as error:
-        raise CheckpointError(f"{Path(error.filename or path).name} cannot be read ({error.strerror})") from None
+        raise UnreadableError(f"{Path(error.filename or path).name} cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, CheckpointError):
             raise
@@ -140,7 +144,8 @@ def discard_old(folder, keep_also=()):
 def snapshot_steps(total, count):
     """The updates of ``total`` whose checkpoints stay for good: ``count``, from 0 to ``total``, ever farther apart.
 
-    Where a run is short some coincide; a count of 1 means the first, 0 none.
+    snapshot_steps(100, 5) is {0, 6, 25, 56, 100}. Where a run is short some coincide; a count of 1 means the first, 0
+    none.
     """
     count = min(count, total + 1)
     return {round(total * (k / max(count - 1, 1)) ** 2) for k in range(count)}

@@ -10,12 +10,12 @@ from minirnn.errors import InputError, must_be, near
 
 
 def option(default, help="", choices=None, least=None, most=None, positive=False, place=False, fixed=False):
-    """A field of a Config.
+    """A field of a Config: ``stride: int | None = option(3, "steps", least=1)`` takes 1, 2, ... and None.
 
-    choices: the values it may have; least, most: it is an integer in these bounds; positive: it is a number above 0.
-    A field whose default is None, or whose type says so, may be None. place: it says where something lies, so that it
-    may change when a run is resumed: a text file that was moved. fixed: the model's name says it, so that it is no
-    option of the command line.
+    choices: the values it may have; least, most: it is an integer in these bounds; positive: it is a number above 0. A
+    field whose default is None, or whose type says so, may be None. place: it says where something lies, so that it may
+    change when a run is resumed: a text file that was moved. fixed: the model's name says it, so that it is no option
+    of the command line.
     """
     known = {"help": help, "choices": choices, "least": least, "most": most, "positive": positive,
              "place": place, "fixed": fixed}
@@ -47,7 +47,7 @@ class Config:
         rule = each.metadata
         if value is None and may_be_none(type(self), each.name):
             return
-        if rule.get("choices") and value not in rule["choices"]:
+        if rule.get("choices") and not (isinstance(value, str) and value in rule["choices"]):
             what = "one of " + ", ".join(str(choice) for choice in rule["choices"])
             raise InputError(must_be(self.where, each.name, what, repr(value), near(str(value), rule["choices"])))
         if rule.get("least") is not None:
@@ -153,7 +153,7 @@ def _is_number(value):
 class RunConfig(Config):
     """What every run has: seed, float type, device, and how often it writes; the last three change no number.
 
-    snapshots is how many checkpoints, from the first to the last update, are kept for good.
+    ``snapshots`` checkpoints are kept for good: 5 of a run of 100 updates are those of updates 0, 6, 25, 56 and 100.
     """
 
     group = "run"

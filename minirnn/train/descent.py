@@ -24,7 +24,7 @@ USUAL_LR = {"momentum": 0.1, "adam": 1e-3, "rmsprop": 1e-3, "adadelta": 1.0, "sg
 
 @dataclass(frozen=True)
 class Descent(Config):
-    """The settings of one Learner. A GAN's configuration holds two, and ``--critic.lr 1e-4`` is the critic's lr."""
+    """The settings of one Learner: a GAN's configuration holds two, and ``--critic.lr 1e-4`` is the critic's lr."""
 
     group = "descent"
     optimizer: str = option("sgd", choices=tuple(OPTIMIZERS))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be
-from minirnn.train.checkpoint import CheckpointError, hash_of, snapshot_steps
+from minirnn.train.checkpoint import CheckpointError, UnreadableError, hash_of, snapshot_steps
 from minirnn.train.environment import changes, environment
 from minirnn.train.loop import Diverged, Loop, in_words
 from minirnn.train.procedure import Interrupted
@@ -31,7 +31,8 @@ def begin(runs, name, stem, stored, procedure, out=None, quiet=False):
     """Train ``procedure`` in a new run folder ``runs/name``, or ``runs/stem-1``, stem-2, ... without a name -> Outcome.
 
     ``stored``: what config.json says of the run. Raises InputError for an existing folder, OSError with the path (disk
-    full, unwritable). Ctrl-C and SIGTERM end it with a checkpoint and a word on how to resume.
+    full, unwritable). Ctrl-C and SIGTERM end it with a checkpoint and a word on how to resume: minirnn train --resume
+    runs/stem-1.
     """
     make = RunFolder.create_numbered if name is None else RunFolder.create
     with make(runs, stem if name is None else name, stored, procedure.files()) as run_folder:
@@ -65,9 +66,10 @@ def resume(run_folder, procedure, stored, out, quiet, end=False):
 
 
 def execute(run_folder, procedure, out, quiet, fresh, end=False):
-    """Train ``procedure`` in an entered RunFolder -> Outcome. Ctrl-C and SIGTERM end it with a checkpoint.
+    """Train ``procedure`` in an entered RunFolder -> Outcome, of status 130 or 143 after Ctrl-C or SIGTERM.
 
-    ``end``: train no further but test the best epoch so far; InputError when none has ended.
+    An interrupted run has a checkpoint. ``end``: train no further but test the best epoch so far; InputError when none
+    has ended.
     """
     say = sayer(out, quiet)
     phases = procedure.phases()
@@ -111,6 +113,8 @@ def _finish(run_folder, procedure, loop, stop, say):
         try:
             loop.load_best()
             used = "best"
+        except UnreadableError:
+            raise  # a disk that fails for a moment must not change the result
         except CheckpointError as error:
             say(f"the best checkpoint cannot be used ({error}); testing the last parameters instead")
     try:
@@ -124,7 +128,7 @@ def _finish(run_folder, procedure, loop, stop, say):
     }
     run_folder.write_result(result)
     words = in_words(procedure.shown, result)
-    of = f" (epoch {best['epoch']} of {loop.clock.rounds})" if loop.best else ""
+    of = f" (best epoch {best['epoch']} of {loop.clock.rounds})" if loop.best else ""
     speed = f"{loop.rate():,.0f} {procedure.unit}/s; {run_folder.path}/result.json"
     say(f"done: {words}{of}, {speed}")
     if procedure.data["origin"] == "generated twin":

@@ -17,7 +17,8 @@ class NonFinite(ArithmeticError):
 class Learner:
     """A module that descends: ``for step in range(n): learner.descend(lambda: loss_of(batch(step)))`` trains it.
 
-    clip bounds the global norm of the gradient; schedule, if there is one, changes the optimiser's lr after an epoch.
+    clip=5 divides a gradient of global norm 10 by 2; schedule, if there is one, changes the optimiser's lr after an
+    epoch.
     """
 
     def __init__(self, module, optimizer, clip=None, schedule=None):
@@ -26,9 +27,10 @@ class Learner:
     def descend(self, loss):
         """One update on the scalar Tensor ``loss()`` -> (its value, its gradient's global norm before clipping).
 
-        Raises NonFinite where one of the two is not finite: parameters, optimiser and buffers (batch statistics, which
-        a module replaces and does not write into) are then as they were. ``loss`` is called a second time to find the
-        operation that made the first such value, so apart from buffers it must change nothing.
+        Of the loss w * w at w = 3 it returns (9.0, 6.0). Raises NonFinite where one of the two is not finite:
+        parameters, optimiser and buffers (batch statistics, which a module replaces and does not write into) are then
+        as they were. ``loss`` is called a second time to find the operation that made the first such value, so apart
+        from buffers it must change nothing.
         """
         buffers = [(buffer, buffer.value) for _, buffer in self.module.named_buffers()]
         norm = float("nan")

@@ -1,7 +1,4 @@
-"""The loop: updates, rounds, phases, checkpoints, best so far, interruption; the same for every procedure.
-
-What a procedure is stands in ``minirnn.train.procedure``.
-"""
+"""The loop: updates, rounds, phases, checkpoints, best so far, interruption; the same for every procedure."""
 
 import time
 
@@ -32,10 +29,11 @@ class Diverged(ArithmeticError):
 class Loop:
     """Trains ``procedure`` in the RunFolder ``folder`` (entered).
 
-    Beside the ``clock`` it counts ``skipped`` updates and keeps the ``scores`` of the phase's rounds, ``best``
-    {"score", "epoch", "checkpoint", "metrics"} of its best or None, and ``chain``: the hash over the parameters at
-    every regular checkpoint, each linked to the one before. All are in every checkpoint, so an interrupted run ends as
-    an uninterrupted one: bit for bit on a CPU.
+    Beside the ``clock`` it counts ``skipped`` updates and keeps the ``scores`` of the phase's rounds, ``best`` of them
+    or None, and ``chain``, the hash over the parameters at every regular checkpoint, each linked to the one before. All
+    are in every checkpoint, so an interrupted run ends as an uninterrupted one: bit for bit on a CPU.
+
+        loop.best    # {"score": 75.3, "epoch": 4, "checkpoint": "step-000000336", "metrics": {"valid_loss": 4.3}}
     """
 
     def __init__(self, procedure, folder, out=None, quiet=False, snapshots=()):
@@ -63,7 +61,8 @@ class Loop:
     def resume(self, say):
         """Continue from the newest usable checkpoint; ``say`` is told about each one that is not.
 
-        InputError when there are checkpoints but none can be used, or metrics.jsonl was changed since.
+        Where step-000000500 is damaged the run goes on from step-000000420. InputError when there are checkpoints but
+        none can be used, or metrics.jsonl was changed since.
         """
         reasons = []
         for name in checkpoints(self.folder.checkpoints):
@@ -225,11 +224,11 @@ class Loop:
                                  skipped=self.skipped, seconds=self.elapsed(), **metrics)
         self._attach()
         rounds = sum(each.rounds for each in self.phases)
-        name = f"{phase.name}: " if len(self.phases) > 1 else ""
+        name = f", {phase.name}" if len(self.phases) > 1 else ""
         rates = " ".join(f"{rate} {value:.4g}" for rate, value in self.procedure.rates().items() if rate not in metrics)
         rates = f"lr {metrics['lr']:.4g}" if "lr" in metrics else rates
         words = in_words(self.procedure.shown, metrics)
-        progress.line(f"epoch {clock.rounds}/{rounds} {name}{words} {rates}{' (best)' if better else ''}")
+        progress.line(f"epoch {clock.rounds}/{rounds}{name}: {words}, {rates}{' (best)' if better else ''}")
         clock.round, clock.position = clock.round + 1, 0
         self.checkpoint()
         return True

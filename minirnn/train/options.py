@@ -1,7 +1,9 @@
 """The command line of a configuration: an option for each entry, with true defaults, in groups."""
 
 import argparse
+import re
 import shutil
+import textwrap
 import typing
 from dataclasses import fields
 
@@ -25,18 +27,19 @@ class Parser(argparse.ArgumentParser):
         return self.prog.removeprefix("minirnn ")
 
     def error(self, message):
-        raise InputError(f"{self.where}: {message}")
+        raise InputError(f"{self.where}: {_in_our_words(message)}")
 
     def parse(self, argv, elsewhere=lambda flag: ""):
         """The options given, {name: value}; InputError with near names for one that is unknown.
 
-        ``elsewhere(flag)`` says in words where an unknown flag belongs, "" if nowhere.
+        ``elsewhere(flag)`` says in words where an unknown flag belongs, "--window is an option of word-lm", "" if
+        nowhere.
         """
         found, unknown = self.parse_known_args(argv)
         if unknown:
             flag = unknown[0].partition("=")[0]
             known = [each.lstrip("-") for action in self._actions for each in action.option_strings]
-            meant = near(flag.lstrip("-"), known).replace("mean ", "mean --")
+            meant = near(flag.lstrip("-"), known).replace("mean ", "mean --") if flag.startswith("-") else ""
             hints = [hint for hint in (meant, elsewhere(flag)) if hint]
             raise InputError("; ".join([f"{self.where}: option must be one that it has, got {flag!r}", *hints]))
         return vars(found)
@@ -48,14 +51,29 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog):
         super().__init__(prog, max_help_position=30, width=min(100, shutil.get_terminal_size((80, 24)).columns) - 2)
 
+    def _split_lines(self, text, width):  # "epoch-decay" is one word
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
     def _format_usage(self, usage, actions, groups, prefix):
         return f"usage: {usage or self._prog + ' [options]'}\n\n"
+
+
+def _in_our_words(message):
+    """"argument --seed: expected one argument" -> "--seed must have one argument"; so too for choices and types."""
+    message = re.sub(r"^argument (\S+): ", r"\1 ", message)
+    choice = re.fullmatch(r"(.*)invalid choice: '(.*)' \(choose from (.*)\)", message)
+    if choice:
+        flag, got, known = choice[1].strip(), choice[2], choice[3].replace("'", "")
+        hint = near(got, known.split(", "))
+        return f"{flag} must be one of {known}, got {got!r}" + (f"; {hint}" if hint else "")
+    message = re.sub(r"invalid (.*) value: ", r"must be a \1, got ", message)
+    return message.replace(" expected ", " must have ")
 
 
 def add_options(parser, config):
     """Give ``parser`` an option for every entry of ``config``, whose values are the defaults that the help shows.
 
-    Entries of the configurations that it holds are ``--descent.lr``, and ``--lr`` where only one of them has an lr.
+    The lr of its ``descent`` is --descent.lr, and --lr where nothing else that it holds has an lr.
     """
     for cls, names in _groups(type(config)):
         group = parser.add_argument_group(cls.group)
@@ -95,7 +113,7 @@ def _add(group, config, name, flags, dest=None, shown=True):
     kind = next(t for t in typing.get_args(hint) or (hint,) if t is not type(None)) if may_be_none(
         type(config), name) else hint
     made = _value_of(kind, may_be_none(type(config), name))
-    said = "" if default in (None, ()) else f"default {_shown(default)}"
+    said = "" if default in ((), "") else f"default {NONE if default is None else _shown(default)}"
     text = ", ".join(part for part in (rule.get("help", ""), said) if part).replace("%", "%%")
     if rule.get("choices"):
         what = {"metavar": "|".join(rule["choices"])}

@@ -1,4 +1,4 @@
-"""What a run does: phases of updates, each round of which ends with an evaluation. The loop knows nothing else."""
+"""What a run does: phases of updates, each round of which ends with an evaluation; the loop knows nothing else."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,8 @@ class Clock:
     """Where a run stands.
 
     ``phase`` counts phases, ``round`` the rounds ended in it, ``position`` the updates made in this round, ``step`` all
-    updates tried, ``rounds`` all rounds ended, ``began`` the step at which the phase began.
+    updates tried, ``rounds`` all rounds ended, ``began`` the step at which the phase began. In the third of phases of 2
+    x 40 updates each, after 5 updates of its second round: phase 2, round 1, position 5, step 205, rounds 5, began 160.
     """
 
     phase: int = 0
@@ -52,8 +53,8 @@ class Phase:
     update(clock) -> {name: number} makes one update; "loss" and "norm" are usual names. It may raise NonFinite: that
     update is counted as skipped. evaluate(clock) -> {name: number} ends a round; with "score" among them (less is
     better) the phase's best round is kept, and tested in the end. until(scores), of the rounds so far, ends the phase:
-    ``patience(3)``, or anything the procedure found out. enter() prepares the procedure for it (a new layer, fresh
-    moments); a resumed run enters every phase up to its own, in order, and then loads its state.
+    ``patience(2)`` after scores 3.0, 2.0, 2.5, 2.1. enter() prepares the procedure for it (a new layer, fresh moments);
+    a resumed run enters every phase up to its own, in order, and then loads its state.
     """
 
     name: str

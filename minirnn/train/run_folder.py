@@ -16,7 +16,7 @@ import uuid
 from itertools import count
 from pathlib import Path
 
-from minirnn.errors import InputError, must_be
+from minirnn.errors import DtypeError, InputError, must_be
 from minirnn.files import Lock, alive, make_folder, naming, sync_folder, write_atomically
 from minirnn.train.checkpoint import CheckpointError, checkpoints, digest_of, fitting, read_checkpoint
 from minirnn.train.environment import environment
@@ -91,7 +91,7 @@ class RunFolder:
     @classmethod
     def open(cls, path):
         """The existing run folder ``path``; InputError when it is none."""
-        folder = cls(path)
+        folder = cls(path_of(path))
         if not (folder.path / "config.json").is_file():
             cause = "a run begins with 'minirnn train MODEL'; 'minirnn models' lists them"
             raise InputError(must_be("run folder", "path", "a folder with config.json", repr(str(path)), cause))
@@ -309,6 +309,13 @@ class RunFolder:
             cause = "; ".join(reasons)
             raise InputError(f"run folder {self.path}: no checkpoint to compare metrics.jsonl with: {cause}")
         return None
+
+
+def path_of(path):
+    """A text or path as a Path; DtypeError for anything else."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise DtypeError(must_be("run folder", "path", "a path", type(path).__name__))
+    return Path(path)
 
 
 def _sweep(path):

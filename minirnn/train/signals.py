@@ -7,8 +7,8 @@ import threading
 class StopRequest:
     """While entered, the first SIGINT or SIGTERM sets ``number``; a second Ctrl-C interrupts at once.
 
-    ``status`` is the exit status to end with: 128 + the signal's number, as shells report it (130, 143).
-    Outside the main thread, where Python allows no handlers, signals keep their meaning.
+    ``status`` is the exit status to end with, as shells report it: 128 + 2 = 130 after Ctrl-C, 128 + 15 = 143 after
+    SIGTERM. Outside the main thread, where Python allows no handlers, signals keep their meaning.
     """
 
     def __init__(self):

@@ -7,7 +7,7 @@ import numpy as np
 
 from minirnn import nn
 from minirnn.array import to_device
-from minirnn.errors import InputError
+from minirnn.errors import InputError, must_be
 from minirnn.nn.recurrent_dropout import SCHEMES
 from minirnn.train.config import RunConfig, option
 from minirnn.train.descent import Descent
@@ -21,10 +21,10 @@ class SupervisedConfig(RunConfig):
 
     group = "training"
     data: str = option("", "a data set, see 'minirnn data list'")
-    source: str = option("search", "where it comes from: local is without download",
+    source: str = option("search", "where the data come from; local: no download, twin: generated like them",
                          choices=("search", "local", "twin"))
-    batch: int = option(20, least=1)
-    epochs: int = option(14, least=1)
+    batch: int = option(20, "rows of an update", least=1)
+    epochs: int = option(14, "each ends with an evaluation", least=1)
     patience: int | None = option(None, "end after so many epochs without a new best", least=1)
     descent: Descent = Descent()
 
@@ -34,7 +34,8 @@ class RecurrentConfig(SupervisedConfig):
     """The same for a recurrent layer: its cell and size, its dropout, and dropout on its input and its output.
 
     rate, scheme, sampling and scaling are those of nn.RecurrentDropout; init bounds the uniform initial parameters. A
-    scheme is kept under its name in the tables, "ours" for "update", so that runs of one kind have one configuration.
+    scheme is kept under its name in the tables, so that runs of one kind have one configuration: of(scheme="update",
+    rate=0.25) equals of(scheme="ours", rate=0.25).
     """
 
     group = "recurrent layer"
@@ -43,11 +44,13 @@ class RecurrentConfig(SupervisedConfig):
     rate: float = option(0.0, "recurrent dropout: probability of dropping")
     scheme: str = option("ours", "recurrent dropout: what is dropped (gal: the state, moon: the memory, ours: update)",
                          choices=(*SCHEMES, *SCHEMES.values()))
-    sampling: str = option("per_step", choices=("per_step", "per_sequence"))
-    scaling: str = option("test", choices=("test", "inverted"))
+    sampling: str = option("per_step", "a new mask for every step, or one for a sequence",
+                           choices=("per_step", "per_sequence"))
+    scaling: str = option("test", "values times 1 - rate in evaluation, or divided by it in training",
+                          choices=("test", "inverted"))
     forward_dropout: tuple[float, float] = option((0.0, 0.0), "dropout of the layer's input and of its output")
     init: float = option(0.05, "all parameters are drawn from U(-init, init)", positive=True)
-    kernels: str | None = option(None, "form of the recurrence; none: fused where there is a kernel",
+    kernels: str | None = option(None, "form of the recurrence; none: fused where there is a kernel, else explicit",
                                  choices=("fused", "explicit"))
 
     def __post_init__(self):
@@ -55,7 +58,12 @@ class RecurrentConfig(SupervisedConfig):
         self.check_rates("rate", 1)
         object.__setattr__(self, "rate", self.rate[0])
         super().__post_init__()
-        object.__setattr__(self, "scheme", SCHEMES.get(self.scheme, self.scheme))
+        scheme = SCHEMES.get(self.scheme, self.scheme)
+        cell = nn.RECURRENT[self.cell](1, 1).cell
+        if self.rate and scheme not in (*cell.masks, *cell.instead):
+            raise InputError(must_be(self.where, "scheme", f"state or update for {self.cell}", self.scheme,
+                                     "it has no memory"))
+        object.__setattr__(self, "scheme", scheme)
 
     def recurrent_bytes(self, inputs=1, layers=1):
         """Of the recurrent weights, their gradients and two states of the optimiser."""
@@ -82,7 +90,9 @@ def need_rate(where, given):
 class Supervised(Procedure):
     """Training of ``model`` with a SupervisedConfig. A subclass sets ``updates`` (in an epoch) and gives
 
-    - ``loss(clock)`` -> (scalar Tensor, whatever ``count`` wants to know) of the next update;
+    - ``loss(clock)`` -> (loss, seen): the scalar Tensor to minimise in this update, and what ``count`` wants to know,
+      for example (right answers, words). It may be called twice for one update, to find the operation that made a value
+      which is not finite; so it must change nothing but buffers of the model;
     - ``count(total, seen)``: the update was made, its loss was ``total``; add to ``tally``;
     - ``validate(clock)`` -> metrics at the end of an epoch, with "score", which is minimised;
     - ``begin_epoch()``: forget what belongs to one epoch.

@@ -15,7 +15,8 @@ from tiny_runs import as_options, names_of, numbers, whole
 
 from minirnn import cli
 
-SIGNALS = (signal.SIGKILL,) * 6 + (signal.SIGTERM, signal.SIGINT)
+REQUESTS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGKILL,) * 6 + REQUESTS
 MOST_OF_ONE_RUN = 8
 
 
@@ -23,14 +24,17 @@ def _child(argv, log):
     """Start a command in a process of its own -> its number."""
     if len(os.listdir("/proc/self/task")) > 1:
         raise RuntimeError("a process with threads is not forked")
+    signal.pthread_sigmask(signal.SIG_BLOCK, REQUESTS)  # Python's own work after a fork is not to be interrupted
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
         return pid
     status = 70
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with open(log, "a", buffering=1) as said:
             sys.stdout = sys.stderr = said
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
             status = cli.main([str(word) for word in argv])
     finally:
         os._exit(status)

@@ -44,7 +44,8 @@ def _number_of_arguments(rng, thing):
     parameters = inspect.signature(thing).parameters.values()
     plain = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     least = sum(p.default is p.empty for p in plain)
-    return int(rng.integers(least, len(plain) + 1)) if plain else int(rng.integers(1, 3))
+    many = any(p.kind == p.VAR_POSITIONAL for p in parameters)
+    return int(rng.integers(least, len(plain) + 1)) if plain or not many else int(rng.integers(1, 3))
 
 
 def attack_public(rng, folder):

@@ -137,6 +137,10 @@ def _arguments(rng, command, runs):
         extra = _pick(rng, [flag, value], [flag, value], [flag, value], [f"{flag}={value}"], [flag], [value],
                       [flag, value, value])
         argv = [*argv, *extra] if rng.random() < 0.9 else [*extra, *argv]
+    if command == "demo":  # whatever else is said, it must not begin
+        return [*argv, "--epochs", "\u00b2"]
+    if command == "bench":
+        return [*argv, "--list"]
     if command == "chapters" and {"run", "build"} & set(argv):
         return ["run", "--jobs", "x"]
     return argv

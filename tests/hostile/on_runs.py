@@ -30,8 +30,8 @@ def attack_runs(rng, folder):
     name = [*registry.MODELS][int(rng.integers(len(registry.MODELS)))]
     state = STATES[int(rng.integers(len(STATES)))]
     command = COMMANDS[int(rng.integers(len(COMMANDS)))]
-    runs, outside = folder / "runs", folder / "outside"
     folder = folder / "try"
+    runs, outside = folder / "runs", folder / "outside"
     shutil.rmtree(folder, ignore_errors=True)
     runs.mkdir(parents=True)
     outside.mkdir()

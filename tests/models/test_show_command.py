@@ -17,7 +17,7 @@ def run(config, tmp_path_factory):
 def test_the_page_has_the_result_the_curves_and_the_samples_of_every_epoch(run, tmp_path, capsys):
     out = tmp_path / "page.html"
     assert main(["show", str(run), "--out", str(out)]) == 0
-    assert f"page: file://{out}" in capsys.readouterr().err
+    assert capsys.readouterr().out == f"page: {out}\n"
     text = out.read_text(encoding="utf-8")
     result = registry.finished("char-lm", registry.load(run).config.to_json(), run)
     assert f"{result['test_perplexity']:.6g}" in text and text.count("data:image/png;base64,") == 1

@@ -88,16 +88,21 @@ def test_bad_input_is_status_2_with_one_line(arguments, message, tmp_path, capsy
     (["train", "word-lm", "--frob"], "option must be one that it has, got '--frob'"),
     (["train", "word-lm", "--cell", "lst"], f"one of {', '.join(nn.RECURRENT)}, got 'lst'; did you mean lstm"),
     (["train", "word-lm", "--hiden", "8"], "got '--hiden'; did you mean --hidden?"),
-    (["train", "tagger", "--window", "8"], "did you mean --window-words?; it is an option of word-lm, char-lm"),
-    (["train", "sentiment", "--level", "char"], "got '--level'; it is an option of word-lm, char-lm"),
+    (["train", "tagger", "--window", "8"], "did you mean --window-words?; --window is an option of word-lm, char-lm"),
+    (["train", "sentiment", "--level", "char"], "got '--level'; --level is an option of word-lm, char-lm"),
     (["train", "word-lm", "--level", "char"], "got '--level'"),
-    (["train", "word-lm", "--lr", "fast"], "argument --lr: invalid number value: 'fast'"),
-    (["train", "word-lm", "--hidden", "8.5"], "argument --hidden: invalid whole number value: '8.5'"),
-    (["train", "word-lm", "--forward-dropout", "0.5"], "argument --forward-dropout: expected 2 arguments"),
+    (["train", "word-lm", "--lr", "fast"], "--lr must be a number, got 'fast'"),
+    (["train", "word-lm", "--hidden", "8.5"], "--hidden must be a whole number, got '8.5'"),
+    (["train", "word-lm", "--forward-dropout", "0.5"], "--forward-dropout must have 2 arguments"),
     (["train", "tagger", "--capitals", "maybe"], "must be yes or no, got 'maybe'"),
-    (["train", "word-lm", "--preset", "qick"], "invalid choice: 'qick'"),
-    (["train", "--resume"], "argument --resume: expected one argument"),
+    (["train", "word-lm", "--preset", "qick"],
+     "--preset must be one of classroom, thesis, quick, got 'qick'; did you mean quick?"),
+    (["train", "--resume"], "--resume must have one argument"),
     (["train", "--resume", "x", "--epochs", "3"], "train --resume RUN: option must be one that it has, got '--epochs'"),
+    (["train", "word-lm", "--quick", "texd"], "option must be one that it has, got 'texd'\n"),
+    (["train", "tagger", "--capitals", "maybe"], "--capitals must be yes or no, got 'maybe'"),
+    (["train", "word-lm", "--cell", "rnn", "--rate", "0.2", "--scheme", "memory"],
+     "scheme must be state or update for rnn, got memory; it has no memory"),
     (["models", "--frob"], "option must be one that it has"),
 ])
 def test_unknown_options_are_status_2_and_name_near_ones(arguments, message, capsys):
@@ -111,12 +116,20 @@ def test_every_model_has_help_with_true_defaults_in_80_columns(name, capsys, mon
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["train", name, "--help"]) == 0
     shown = capsys.readouterr().out
-    assert f"Example: minirnn train {name}" in shown and max(map(len, shown.splitlines()[:-4])) <= 80
+    assert f"Example: minirnn train {name}" in shown
+    assert max(map(len, shown.splitlines())) <= 80 and "epoch-\n" not in shown
     assert not {"None", "NoneType", "descent.lr"} & set(shown.replace(",", " ").split())
     config = registry.configure(name)
     assert f"default {config.descent.lr}" in shown and f"default {config.epochs}" in shown
     assert main(["train", name, "--quick", "--epochs", "77", "--help"]) == 0
     assert "default 77" in capsys.readouterr().out
+
+
+def test_a_run_folder_in_a_models_place_is_met_with_resume(tmp_path, capsys):
+    (tmp_path / "tagger").mkdir()
+    (tmp_path / "tagger" / "config.json").write_text("{}")
+    assert main(["train", str(tmp_path / "tagger")]) == 2
+    assert f"go on with a run: --resume {tmp_path}/tagger" in capsys.readouterr().err
 
 
 def test_defaults_in_help_are_those_of_the_cell_and_preset(capsys):

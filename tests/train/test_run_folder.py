@@ -246,6 +246,22 @@ def test_changed_attachments_are_named(ended, capsys):
     assert page.count("It is not as it was kept") == 1 and page.count("It is no longer in the run folder") == 1
 
 
+def test_a_best_checkpoint_that_cannot_be_read_now_does_not_change_the_result(cut, whole, numbers, monkeypatch):
+    real = Path.read_bytes
+
+    def failing(path):
+        if path.name == f"{whole.result['best_checkpoint']}.json":
+            raise OSError(5, "Input/output error", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+    with pytest.raises(InputError, match=f"{whole.result['best_checkpoint']}.json cannot be read .Input/output error"):
+        registry.resume(cut, quiet=True)
+    assert not (cut / "result.json").exists()
+    monkeypatch.undo()
+    assert numbers(registry.resume(cut, quiet=True).result) == numbers(whole.result)
+
+
 @pytest.mark.parametrize("state", [{}, {"metrics": 3, "parts": {}}, {"clock": {}, "parts": {"learner": []}}])
 def test_a_checkpoint_of_another_form_is_named_and_passed_over(state, cut, whole, numbers, capsys):
     newest = cut / "checkpoints" / f"{checkpoints(cut / 'checkpoints')[0]}.json"

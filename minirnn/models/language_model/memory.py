@@ -30,8 +30,8 @@ def marker(scheme, rate, steps=STEPS):
     """Contribution d c_t / d g_0 (steps,) of the first update to the cell at each later step, in evaluation.
 
     The LSTM's input, forget and output gates are 1, its update is its input (small, where tanh is the identity), and
-    every mask is what evaluation puts in its place, keep, thesis (3.3.2). Moon: keep^(t+1), from thesis (3.3.14); Ours:
-    keep throughout, from thesis (3.3.16); Gal: 1.
+    every mask is what evaluation puts in its place, keep, thesis (3.3.2). With a rate of 0.25 the first three are: Moon
+    0.75, 0.5625, 0.4219, keep^(t+1) from thesis (3.3.14); Ours 0.75 throughout, from thesis (3.3.16); Gal 1.
     """
     weights = Weights(np.array([[0.0], [0.0], [1.0], [0.0]]), np.zeros((4, 1)), np.array([OPEN, OPEN, 0.0, OPEN]))
     masks = RecurrentDropout(scheme, rate).masks(None, steps, 1, 1, np.zeros(1), False) if rate else Masks()
@@ -46,8 +46,9 @@ def marker(scheme, rate, steps=STEPS):
 def accumulate(scheme, updates, start, keep):
     """The cell after each step with every gate 1, in evaluation: updates (T, ...), start (...) -> (T, ...).
 
-    Moon scales the whole cell, thesis (3.3.11), so that what was written is scaled again at every later step,
-    thesis (3.3.12)-(3.3.13); Ours scales the update alone; Gal neither. InputError for another scheme.
+    Two updates of 1 from 0 with keep = 0.5 make 0.5, 0.75 with Moon, which scales the whole cell, thesis (3.3.11), so
+    that what was written is scaled again at every later step, thesis (3.3.12)-(3.3.13); 0.5, 1 with Ours, which scales
+    the update alone; 1, 2 with Gal, which scales neither. InputError for another scheme.
     """
     rules = {
         "moon": lambda h, g: keep * (h + g),  # thesis (3.3.11)
@@ -63,7 +64,7 @@ def accumulate(scheme, updates, start, keep):
 
 
 def closed_form(scheme, updates, start, keep):
-    """The last state of ``accumulate`` as one sum.
+    """The last state of ``accumulate`` as one sum; from 0 by two updates of 1 with keep = 0.5 it is 0.75, 1 or 2.
 
     thesis (3.3.14) for Moon, keep^(t+1) h_0 + sum_i keep^(t-i+1) g_i; thesis (3.3.16) for Ours, h_0 + keep sum_i g_i
     (it prints keep h_0; both are right for h_0 = 0).
@@ -82,8 +83,9 @@ def log_slope(contribution):
 def cell_norms(model, config, tokens, windows=8):
     """(evaluation, training): mean norm of the LSTM's cell at each step of a window, (window,) each.
 
-    The state is carried over from window to window; the masks of training are drawn afresh, at every step or once a
-    window as in training, and the weights stay.
+    With a window of 35 the first number of each is over the first steps of all windows, to which the state is carried
+    over from the window before. The masks of training are drawn afresh, at every step or once a window as in training,
+    and the weights stay.
     """
     measured = []
     for training in (False, True):
@@ -118,7 +120,7 @@ def measure(run, folder=None):
 
 
 def draw(results):
-    """Left: the marker's contribution over time. Right: the trained cells, norm in evaluation over norm in training."""
+    """Left the marker's contribution over time, right the trained cells: norm in evaluation over norm in training."""
     runs = {key: found[0] for key, found in results.runs.items()}
     return memory_curves({key: run["marker"] for key, run in runs.items()},
                          {key: run["cell_ratio_by_step"] for key, run in runs.items()})

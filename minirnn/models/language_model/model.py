@@ -14,7 +14,8 @@ class LanguageModel(nn.Module):
 
     vocabulary V; embedding E; hidden H; cell "lstm", "gru" or "rnn"; forward dropout on the embedded input and on the
     output of the last layer (thesis: 0.2 and 0.5); recurrent_dropout as in nn.LSTM. All parameters, biases included,
-    are drawn from U(-init, init), the thesis's choice. ``layer_options`` go to the recurrent layer.
+    are drawn from U(-init, init), the thesis's choice. ``layer_options`` go to the recurrent layer. Its sizes, for V =
+    50, E = 4, H = 8: 200 for the embedding, 448 for an LSTM, 450 for the output.
     """
 
     def __init__(self, vocabulary, embedding=256, hidden=256, *, cell="lstm", layers=1, forward_dropout=(0.0, 0.0),
@@ -49,7 +50,8 @@ def detached(state):
 def drawn_symbols(model, start, count, temperature, rng, never=None):
     """``count`` symbols drawn after ``start`` (T,) -> list of ints; ``never`` is a symbol that is not drawn.
 
-    Each comes from softmax(logits / temperature), the likeliest where that is 0. InputError when a logit is not finite.
+    Each comes from softmax(logits / temperature), the likeliest where that is 0: of logits 2 and 1 the first has a
+    share of 0.73, and of 0.88 at a temperature of 0.5. InputError when a logit is not finite.
     """
     drawn, state = [], None
     model.eval()

@@ -38,6 +38,7 @@ def sample(run, options=Options()):
 def lens(run, split="valid", text=None, steps=None, batch=None, folder=None):
     """The first window of a text for the microscope: the run's ``split``, cut into ``batch`` streams, or ``text``.
 
+    Of ``text="the cat sat"`` a word model is shown two steps: each but the last word, which is only a target.
     InputError when the data are not those that the run was started on, or the text is too short.
     """
     config, vocab = run.config, vocabulary_of(run)

@@ -29,7 +29,8 @@ def sample(run, options=Options()):
     """Classes of texts of a Loaded run -> {"sample.txt": class, share and text a line, "sample.json"}: bytes."""
     texts = [line for line in options.text.splitlines() if line.strip()]
     if not texts:
-        raise InputError(must_be("sample", "--text", "a text", repr(options.text)))
+        raise InputError(must_be("sample", "--text", "a text", repr(options.text),
+                                 "--text 'not a good film'"))
     shares = shares_of(run, texts)
     best = [max(CLASSES, key=row.get) for row in shares]
     lines = [f"{name}\t{row[name]:.3f}\t{text}" for name, row, text in zip(best, shares, texts)]
@@ -39,7 +40,10 @@ def sample(run, options=Options()):
 
 
 def shares_of(run, texts):
-    """[{class: probability}] of texts. Words that the run's data lack are left out; InputError if none is left."""
+    """[{class: probability}] of texts: each like {"negative": 0.27, "neutral": 0.55, "positive": 0.18}.
+
+    Words that the run's data lack are left out; InputError if none is left.
+    """
     number = {word: k for k, word in enumerate(run.files["vocabulary.json"]["words"])}
     known = [[number[word] for word in words_of_tweet(text) if word in number] for text in texts]
     for text, words in zip(texts, known):
@@ -55,7 +59,8 @@ def shares_of(run, texts):
 def lens(run, split="valid", text=None, steps=None, batch=None, folder=None):
     """Texts for the microscope, the longest of the run's ``split`` first, at most ``steps`` words of each.
 
-    InputError where a ``text`` is given: its label, and so the loss, is not known; and for a split without texts.
+    ``batch=2, steps=10`` shows the two longest up to their tenth word. InputError where a ``text`` is given: its label,
+    and so the loss, is not known; and for a split without texts.
     """
     if text is not None:
         raise InputError(must_be("inspect", "--text", "left out here", "one", "the loss needs its label"))

@@ -29,7 +29,8 @@ class SentimentConfig(RecurrentConfig):
     """A sentiment run; the defaults are the recipe of thesis sec. 3.4.5, with batch, clip and init decided here.
 
     The first ``weak_epochs`` epochs train on weak labels; ``epochs`` more train on the labelled texts, and only these
-    have scores and advance the schedule. An epoch is ``epoch_updates`` updates; None: one pass of the labelled texts.
+    have scores and advance the schedule: 10 and 50 make 60 epochs. An epoch is ``epoch_updates`` updates; None: one
+    pass of the labelled texts.
     """
 
     group = "sentiment"
@@ -45,8 +46,8 @@ class SentimentConfig(RecurrentConfig):
     hidden: int = option(500, "units", least=1)
     forward_dropout: tuple[float, float] = option((0.2, 0.5), "dropout of the layer's input and of its output")
     init: float | None = option(None, "all parameters are drawn from U(-init, init)", positive=True)
-    batch: int = option(32, least=1)
-    epochs: int = option(50, least=1)
+    batch: int = option(32, "texts of an update", least=1)
+    epochs: int = option(50, "on labelled texts", least=1)
     descent: Descent = Descent(optimizer="rmsprop", lr=1e-3, schedule="epoch-decay", decay=0.95)
 
     def __post_init__(self):
@@ -85,7 +86,8 @@ def batch_places(count, size, number, order):
 def word_table(config, words, counts, vectors):
     """Vectors (V, D) of ``words`` and known (V,), which of them are in ``vectors`` (None: random ones for all).
 
-    A word that is not there and that training, ``counts``, has less than FREQUENT times is zero.
+    A word without a vector gets a random one where training, ``counts``, has it at least 5 times, an emoticon for
+    example, and is zero where it is rarer.
     """
     size = config.vector_size if vectors is None else vectors.vectors.shape[1]
     table, known = (np.zeros((len(words), size), np.float32), np.zeros(len(words), bool)) if vectors is None else (
@@ -111,9 +113,9 @@ def build_model(config, table):
 class SentimentTask(Supervised):
     """Training of a SentimentConfig on LabelledTexts, with WordVectors or None, and another weak Part or None.
 
-    Two phases, on weak labels and on labelled texts, where there are weak labels. The score is the mean F1 of positive
-    and negative texts, in per cent. One model has both output layers from the start, which is to replace the one by the
-    other.
+    Two phases, on weak labels and on labelled texts, where there are weak labels: "2 x 40 + 2 x 40 updates" of the
+    quick preset. The score is the mean F1 of positive and negative texts, in per cent. The model has the output layers
+    of both phases from the start; each phase trains its own.
     """
 
     unit = "texts"
@@ -175,7 +177,7 @@ class SentimentTask(Supervised):
         return {"loss": float("nan"), "accuracy": float("nan"), **self.tally.means()}
 
     def scores(self, name):
-        """ClassScores of a part. Batches have texts of like lengths."""
+        """ClassScores of a part, in batches of texts of like lengths."""
         texts, labels = self.texts[name]
         scores = ClassScores(CLASSES)
         order = sorted(range(len(texts)), key=lambda k: len(texts[k]))

@@ -15,11 +15,11 @@ ACTIVATIONS = {"relu": ops.relu, "tanh": ops.tanh}
 class Tagger(nn.Module):
     """p(tag | sentence) of every word: words (T, B) ints -> logits (T, B, tags).
 
-    table (V, D): the vector of each word, not trained. classes: how many classes of capitalisation there are, given
-    as one-hot features; 0 for none. kernel words around each, odd, go into ``filters`` filters; outside the sentence is
-    zero. activation: f of the LSTM's candidate and output, thesis (3.3.5) and (3.3.7); conv_activation: that of the
-    filters; "relu" or "tanh". forward_dropout on the inputs and on h_t; recurrent_dropout as in nn.LSTM; init as in
-    SequenceClassifier. InputError for what does not fit.
+    table (V, D): the vector of each word, not trained. classes: how many classes of capitalisation there are, given as
+    one-hot features; 0 for none. ``kernel`` words, an odd number, go into each of ``filters`` filters: with 5 it sees
+    two words to the left and two to the right, zeros outside the sentence. activation: f of the LSTM's candidate and
+    output, thesis (3.3.5) and (3.3.7); conv_activation: that of the filters; "relu" or "tanh". forward_dropout on the
+    inputs and on h_t; recurrent_dropout as in nn.LSTM; init as in SequenceClassifier. InputError for what does not fit.
     """
 
     def __init__(self, table, tags, *, classes=6, filters=256, kernel=5, hidden=1024, activation="relu",
@@ -47,8 +47,8 @@ class Tagger(nn.Module):
     def forward(self, words, capitals=None, lengths=None, *, beyond=None, streams=None):
         """words and their classes ``capitals`` (T, B), None without them; lengths (B,): the words of each sentence.
 
-        What lies beyond a sentence's end has no influence on it. streams for the masks in training. ``beyond``
-        (N, D) holds vectors of words V to V + N - 1, which the table has not got.
+        What lies beyond a sentence's end has no influence on it. streams for the masks in training. ``beyond`` (N, D)
+        holds vectors of words that the table has not got: with V = 100 and N = 2 these are words 100 and 101.
         """
         streams = nn.streams(streams)
         x = self.input_dropout(self._inputs(words, capitals, lengths, beyond), streams=streams)

@@ -27,7 +27,8 @@ def sample(run, options=Options()):
     """Tagged text of a Loaded run -> {"sample.txt": a word and its tag a line, "sample.json"}: bytes."""
     sentences = [line.split() for line in options.text.splitlines() if line.split()]
     if not sentences:
-        raise InputError(must_be("sample", "--text", "a sentence", repr(options.text)))
+        raise InputError(must_be("sample", "--text", "a sentence", repr(options.text),
+                                 "--text 'Ann lives in Rome .'"))
     pairs = [list(zip(words, tags)) for words, tags in zip(sentences, tags_of(run, sentences))]
     lines = "\n\n".join("\n".join(f"{word}\t{tag}" for word, tag in sentence) for sentence in pairs)
     made = [[{"word": word, "tag": tag} for word, tag in sentence] for sentence in pairs]
@@ -57,7 +58,8 @@ def tags_of(run, sentences):
 def lens(run, split="valid", text=None, steps=None, batch=None, folder=None):
     """Sentences for the microscope, the longest of the run's ``split`` first, at most ``steps`` words of each.
 
-    InputError where a ``text`` is given: its tags, and so the loss, are not known.
+    ``batch=2, steps=10`` shows the two longest up to their tenth word. InputError where a ``text`` is given: its tags,
+    and so the loss, are not known.
     """
     if text is not None:
         raise InputError(must_be("inspect", "--text", "left out for a tagger", "one", "the loss needs its tags"))

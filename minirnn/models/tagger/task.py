@@ -24,8 +24,9 @@ EVALUATION_BATCH = 128
 class TaggerConfig(RecurrentConfig):
     """A tagger's run; the defaults are the recipe of thesis sec. 3.4.4, with batch, clip and init decided here.
 
-    Training samples are windows of ``window_words`` words, one of each sentence, drawn anew every epoch; init None
-    keeps each layer's own initialisation. The loss, to whose gradient clip refers, is the mean over words.
+    Training samples are windows of ``window_words`` words, one of each sentence, drawn anew every epoch: of a sentence
+    of 20 words any 15 in a row. init None keeps each layer's own initialisation. The loss, to whose gradient clip
+    refers, is the mean over words.
     """
 
     group = "tagger"
@@ -41,8 +42,8 @@ class TaggerConfig(RecurrentConfig):
     capitals: bool = option(True, "whether classes of capitalisation are given")
     window_words: int = option(15, "words of a training sample", least=1)
     forward_dropout: tuple[float, float] = option((0.2, 0.5), "dropout of the LSTM's input and of its output")
-    batch: int = option(32, least=1)
-    epochs: int = option(50, least=1)
+    batch: int = option(32, "windows of an update", least=1)
+    epochs: int = option(50, "each trains one window of every sentence", least=1)
     init: float | None = option(None, "all parameters are drawn from U(-init, init)", positive=True)
     descent: Descent = Descent(optimizer="adam", lr=1e-3, schedule="epoch-decay", decay=0.95)
 
@@ -99,7 +100,8 @@ def forward(model, sentences, *, beyond=None, streams=None):
 def evaluate(model, sentences, tags, watched=iter):
     """(EntityScores, mean loss a word) of a model on whole Encoded sentences; ``watched`` as Procedure.watched.
 
-    ``tags`` are the names of the tags. The likeliest tag of each word is taken; batches have sentences of like lengths.
+    ``tags`` are the names of the tags, ("O", "B-PER", ...), of which the likeliest is taken for each word; batches have
+    sentences of like lengths.
     """
     scores, nll, words = EntityScores(), 0.0, 0
     order = sorted(range(len(sentences)), key=lambda k: len(sentences[k].words))

@@ -10,10 +10,11 @@ from minirnn.nn.layers import check_rate
 class SequenceClassifier(nn.Module):
     """p(class | sequence): x (T, B, D), lengths (B,) or None -> logits (B, classes), from each row's last state h_T.
 
-    cell "lstm", "gru" or "rnn"; forward dropout on the inputs and on h_T; recurrent_dropout as in nn.LSTM. With
-    ``init`` all parameters, biases included, are drawn from U(-init, init), else each layer's own initialisation stays;
-    forget_bias, if given, is then the LSTM's b_f. weak_classes, if given, makes a second output layer for the labels of
-    a pretraining: ``weak=True`` asks for its logits. InputError for an unknown cell or a rate outside [0, 1).
+    A row of length 3 among T = 5 steps is classified by its third state. cell "lstm", "gru" or "rnn"; forward dropout
+    on the inputs and on h_T; recurrent_dropout as in nn.LSTM. With ``init`` all parameters, biases included, are drawn
+    from U(-init, init), else each layer's own initialisation stays; forget_bias, if given, is then the LSTM's b_f.
+    weak_classes, if given, makes a second output layer for the labels of a pretraining: ``weak=True`` asks for its
+    logits. InputError for an unknown cell or a rate outside [0, 1).
     """
 
     def __init__(self, inputs, hidden, classes, *, cell="lstm", forward_dropout=(0.0, 0.0), recurrent_dropout=None,

@@ -24,19 +24,19 @@ TEST_BATCH = 500
 class TemporalOrderConfig(RecurrentConfig):
     """A Temporal Order run on one-hot sequences; ``epochs`` counts rounds over the fixed batches, or of 50 fresh.
 
-    thesis: 200 fixed batches, Short 15 steps, Medium 30.
+    The thesis has 200 fixed batches of sequences of 15 steps (Short) or 30 (Medium).
     """
 
     group = "temporal order"
     data: str = option("temporal-order", choices=("temporal-order",))
     length: int = option(15, "steps of a sequence", least=1)
     hidden: int = option(64, "units", least=1)
-    batch: int = option(32, least=1)
+    batch: int = option(32, "sequences of an update", least=1)
     fixed: int | None = option(None, "so many batches, used again and again in a new order", least=1)
     test: int = option(2000, "test sequences", least=1)
     forget_bias: float | None = option(1.0, "the LSTM's b_f")
     init: float = option(0.1, "all parameters are drawn from U(-init, init)", positive=True)
-    epochs: int = option(60, "rounds", least=1)
+    epochs: int = option(60, "at most so many rounds of 50 updates, or over the fixed batches", least=1)
     descent: Descent = Descent(optimizer="adam", lr=3e-3, clip=5.0, schedule="constant")
 
     def least_bytes(self):
@@ -69,7 +69,7 @@ def build_model(config):
 
 
 class TemporalOrderTask(Supervised):
-    """Training of a TemporalOrderConfig; it ends once the recent training batches are solved.
+    """Training of a TemporalOrderConfig; it ends once more than 99 % of the answers to 50 batches in a row are right.
 
     The last parameters are tested, as in the thesis: there is no validation set.
     """
