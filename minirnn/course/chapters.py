@@ -5,7 +5,6 @@ A stored chapter carries a hash of its own cells, so that a test can tell output
 
 import base64
 import hashlib
-import os
 import time
 from pathlib import Path
 
@@ -54,8 +53,8 @@ def source_hash(notebook):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def execute(notebook, folder, threads=None):
-    """Run every cell on a clean kernel in ``folder``, with so many threads of the kernels -> (notebook, seconds).
+def execute(notebook, folder):
+    """Run every cell on a clean kernel in ``folder`` -> (notebook, seconds).
 
     Raises InputError with the failing cell's own traceback when a cell raises.
     """
@@ -68,7 +67,7 @@ def execute(notebook, folder, threads=None):
         resources={"metadata": {"path": str(folder)}}, extra_arguments=["--IPKernelApp.log_level=40"],
     )
     try:
-        client.execute(env={**os.environ, **({"MINIRNN_NUM_THREADS": str(threads)} if threads else {})})
+        client.execute()
     except (CellExecutionError, CellTimeoutError) as error:
         raise InputError(f"chapters: {title(notebook)}: a cell failed\n{error}") from None
     return notebook, time.perf_counter() - start

@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,18 +83,28 @@ def _list(folder, as_json):
 
 def _each(folder, names, store, jobs):
     """Run each chapter in a kernel of its own and say how it went, in the order of the course -> exit status."""
-    threads = max(1, threads_of_kernels() // jobs)
-    with ThreadPoolExecutor(jobs) as pool:
-        said = list(pool.map(lambda path: _one(path, store, threads), chapters.find(folder, names)))
-    return int("FAILED" in said)
+    found = chapters.find(folder, names)
+    if jobs == 1:
+        return max([_one(path, store) for path in found], default=0)
+    threads = str(max(1, threads_of_kernels() // jobs))
+    with ThreadPoolExecutor(jobs) as pool:  # each thread waits for a process that runs one chapter
+        return max(pool.map(lambda path: _apart(path, threads), found), default=0)
 
 
-def _one(path, store, threads):
+def _one(path, store):
     try:
-        seconds = chapters.build(path) if store else chapters.execute(chapters.read(path), path.parent, threads)[1]
+        seconds = chapters.build(path) if store else chapters.execute(chapters.read(path), path.parent)[1]
     except InputError as error:
         print(f"{path.stem:<40} FAILED\n{error}", flush=True)
-        return "FAILED"
+        return 1
     slow = f", more than the {chapters.SECONDS} s of a chapter" if seconds > chapters.SECONDS else ""
     print(f"{path.stem:<40} {'built' if store else 'ran'} in {seconds:.0f} s{slow}", flush=True)
-    return "built"
+    return 0
+
+
+def _apart(path, threads):
+    command = [sys.executable, "-m", "minirnn", "chapters", "run", path.stem, "--folder", str(path.parent)]
+    done = subprocess.run(command, env={**os.environ, "MINIRNN_NUM_THREADS": threads}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    print(done.stdout, end="", flush=True)
+    return done.returncode

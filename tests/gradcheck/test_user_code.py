@@ -133,7 +133,8 @@ def test_code_that_writes_into_what_it_is_given_or_keeps_what_it_returns_gets_th
     want = told(clean, "--cell", "rnn")
     got = told(RNN.replace("DH", step).replace("RETURN", end), "--cell", "rnn")
     assert want[0] == got[0] == 1 and "WRONG" in want[1]
-    assert got[1].splitlines()[-3:] == want[1].splitlines()[-3:]
+    at_any_size = lambda text: [line for line in text.splitlines() if not line.startswith("  one step")]
+    assert at_any_size(got[1])[-3:] == at_any_size(want[1])[-3:]  # kept buffers have one size
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "2"])

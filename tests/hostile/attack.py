@@ -9,6 +9,7 @@ that one that ends the interpreter is counted and the next ones go on. Printed a
 import argparse
 import faulthandler
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -126,5 +127,13 @@ def main():
     return 0 if all(held) else 1
 
 
+def one_thread():
+    """Begin anew with BLAS told to start no thread, where it is not: a process with threads cannot be forked safely."""
+    if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
+        os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
 if __name__ == "__main__":
+    one_thread()
     sys.exit(main())
