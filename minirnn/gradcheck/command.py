@@ -41,6 +41,9 @@ class Options:
     everything: Annotated[bool, arg(name="all", help="check everything in the suite")] = False
     thorough: Annotated[bool, arg(help="models entry by entry too, not along random directions")] = False
     jobs: Annotated[int, arg(help="with --all: so many cases at once, in processes of their own")] = 1
+    score: Annotated[
+        int | None, arg(metavar="N", help="make N random mistakes in each cell, and count those named in words")
+    ] = None
     names: Annotated[bool, arg(name="list", help="print the names there are")] = False
     report: Annotated[Path | None, arg(metavar="DIR", help="write report.html with V-curves here")] = None
     as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
@@ -62,9 +65,12 @@ class Options:
 def main(argv):
     """Run ``minirnn gradcheck``; returns the exit status: 0 all PASS, 1 not, 2 bad input."""
     options = tyro.cli(Options, args=argv, prog="minirnn gradcheck", description=HELP, config=(FlagCreatePairsOff,))
-    if sum((options.target is not None, options.everything, options.names)) != 1:
-        got = "more than one" if options.target is not None else "none"
-        raise InputError(must_be("gradcheck", "what to check", "a name, a file, --all or --list", got))
+    asked = (options.target is not None, options.everything, options.names, options.score is not None)
+    if sum(asked) != 1:
+        got = "more than one" if any(asked) else "none"
+        raise InputError(must_be("gradcheck", "what to check", "a name, a file, --all, --score or --list", got))
+    if options.score is not None:
+        return _score(options)
     if options.names:
         return _list(options)
     if options.target is not None and is_user_code(options.target):
@@ -122,6 +128,24 @@ def _row(number, thorough):
     from minirnn.gradcheck import suite
 
     return list(suite.cases())[number].run(thorough)
+
+
+def _score(options):
+    """Mistakes made at random, and how many the diagnosis names -> 0 where none went unnoticed, 1 else."""
+    from minirnn.gradcheck.score import KINDS, score
+
+    if options.score < 1:
+        raise InputError(must_be("gradcheck", "--score", "at least 1", options.score))
+    found = []
+    for cell in KINDS:
+        found.append(score(cell, options.score, options.seed, lambda text: _progress(options, text)))
+        _progress(options, "")
+        if not options.as_json:
+            print("{cell:<16} {made} mistakes: {0} not noticed, {named} named in words, {right} of these right".format(
+                len(found[-1]["missed"]), **found[-1]), flush=True)
+    if options.as_json:
+        print(json.dumps(found, indent=1))
+    return int(any(row["missed"] for row in found))
 
 
 def _user_code(options):

@@ -9,12 +9,12 @@ mistake that nobody listed is written out too: "da_i is dc * i * (1 - i), it sho
 import numpy as np
 
 from minirnn.cells import GRU, LSTM, RNN
-from minirnn.errors import InputError
 from minirnn.gradcheck import recurrent
 
 ROWS, UNITS = 16, 3  # one input for every row, so that the gradient of weight_ih is the gates' gradient itself
 WHOLE = 1e-4  # how near to a whole number an exponent must come
 MOST = 3  # the largest exponent that is believed
+GATES = ("i", "f", "g", "o", "r", "z", "n", "h_prev", "c_prev", "h_t", "c", "tanh(c)", "W_n h + b")
 DERIVED = ("h_t", "keep")  # products of the others, which a product cannot tell from them
 
 
@@ -33,14 +33,15 @@ def explain(problem, claim, same, seed=1):
         here = one_step(problem, state, seed)
         try:
             claimed = claim(here)
-        except InputError:  # code that is made for other sizes
+        except (ValueError, TypeError, IndexError):  # code that is made for other sizes
             return []
         truth = recurrent.gradients(here)
         if set(truth) - set(claimed):
             return []
         for line in _lines(here, state, claimed, truth, same):
             found.setdefault(line, []).append(state)
-    return [f"one step, a loss on {' or '.join(states)}: {line}" for line, states in found.items()]
+    said = [f"one step, a loss on {' or '.join(states)}: {line}" for line, states in found.items()]
+    return said or _over_time(problem.cell, claim, problem, seed, same)
 
 
 def one_step(problem, state, seed):
@@ -53,13 +54,49 @@ def one_step(problem, state, seed):
     return recurrent.replace(p, x=np.eye(ROWS, dtype=p.x.dtype)[None], dy=dy, dfinal=dfinal)
 
 
+def _over_time(cell, claim, problem, seed, same):
+    """Where one step is right: which steps each weight's gradient counts, and how often, as lines."""
+    T = 4
+    p = recurrent.random_problem(cell, seed, T=T, B=3, D=5, H=2 * T, dtype=problem.x.dtype,
+                                 bias=problem.weights[-1] is not None)
+    try:
+        claimed = claim(p)
+    except (ValueError, TypeError, IndexError):
+        return []
+    steps, truth = _by_step(p), recurrent.gradients(p)
+    if not all(name in claimed and _equal(claimed[name], truth[name], same) for name in ("x", "h0")):
+        return []
+    lines = []
+    for name in (n for n in steps[0] if not _equal(claimed[n], truth[n], same)):
+        columns = np.stack([step[name].ravel() for step in steps], axis=1)
+        counts, *_ = np.linalg.lstsq(columns, claimed[name].ravel(), rcond=None)
+        if _equal(claimed[name].ravel(), columns @ counts, same):
+            times = ", ".join(f"{count:.4g}" if abs(count) > 1e-6 else "0" for count in counts)
+            lines.append(f"{T} steps: {name} counts the steps t = 0 .. {T - 1} so often: {times}; each belongs once")
+    return lines
+
+
+def _by_step(p):
+    """[{weight: what step t adds to its gradient}] of a problem."""
+    state, kept = p.state0, []
+    for x in p.x:
+        state, saved = p.cell.step(x, state, p.weights)
+        kept.append(saved)
+    back, parts = tuple(p.dfinal), []
+    for t in reversed(range(len(p.x))):
+        back = (back[0] + p.dy[t], *back[1:])
+        _, back, dweights = p.cell.step_backward(back, kept[t], p.weights)
+        parts.insert(0, {n: w for n, w in dweights._asdict().items() if w is not None})
+    return parts
+
+
 def _lines(p, state, claimed, truth, same):
     gates = p.cell.gates
     da, right = (dict(zip(gates, np.split(g["weight_ih"].T, len(gates), axis=1))) for g in (claimed, truth))
     known = {f"d{state}": p.dy[0] if state == "h" else p.dfinal[p.cell.states.index(state)],
              **QUANTITIES[type(p.cell)](p, da)}
     for gate in gates:
-        yield from _written(f"da_{gate}", da[gate], right[gate], known, same)
+        yield from _written(_of(gate, gates), da[gate], right[gate], known, same)
     if "c" in p.cell.states:
         yield from _written("dc_prev", claimed["c0"], truth["c0"], known, same)
     yield from _sums(p, claimed, da, known, same)
@@ -86,6 +123,18 @@ def product(values, known, same):
     """
     if not np.abs(values).min() > 0:
         return ""
+    found = _fitted(values, known, same)
+    plain = [name for name in known if name in GATES and name not in DERIVED] if not found else []
+    for one in plain:  # a difference of two quantities in place of one factor
+        for other in plain:
+            if found or one == other:
+                continue
+            found = _fitted(values, {**known, f"{one} - {other}": known[one] - known[other],
+                                     f"{one} + {other}": known[one] + known[other]}, same)
+    return found
+
+
+def _fitted(values, known, same):
     names = [name for name, array in known.items() if name not in DERIVED and np.abs(array).min() > 0]
     logs = np.stack([np.log(np.abs(known[name]).ravel()) for name in names] + [np.ones(values.size)], axis=1)
     fitted, *_ = np.linalg.lstsq(logs, np.log(np.abs(values).ravel()), rcond=None)
@@ -121,7 +170,9 @@ def _sums(p, claimed, da, known, same):
     """Lines about what is added up from the gates' gradients: dx, dh_prev, the other weights, the biases."""
     gates, cell = p.cell.gates, p.cell
     W, U = (dict(zip(gates, np.split(w, len(gates)))) for w in (p.weights.weight_ih, p.weights.weight_hh))
-    yield from _added("dx", claimed["x"][0], {f"gate {k}": da[k] @ W[k] for k in gates}, [], same)
+    yield from _added("dx", claimed["x"][0], {f"gate {k}": da[k] @ W[k] for k in gates}, [
+        {f"{words}, where {_of(k, gates)} belongs": array @ W[k]} for k in gates
+        for words, array in _deltas(da, known, k, gates)], same)
     inner = {k: da[k] @ U[k] for k in gates}
     state = p.state0[0]
     inputs, into = dict.fromkeys(gates, state), dict(da)
@@ -134,26 +185,64 @@ def _sums(p, claimed, da, known, same):
         else:
             inputs["n"] = r * state
         terms[f"the direct path dh * {cell_keeps(cell)}"] = direct
-        instead = {"gate n without r": inner["n"], "dh, whole": known["dh"],
-                   "dh times what the candidate gets": known["dh"] * (1 - known["keep"])}
+        quantities = {name: array for name, array in known.items() if name in GATES or name.startswith("1 - ")}
+        instead = {"gate n without r": inner["n"], "dh, whole": known["dh"]}
+        instead |= {f"dh * {name if ' ' not in name else f'({name})'}": known["dh"] * array
+                    for name, array in quantities.items()}
+        if not cell.reset_after:
+            instead |= {f"gate n with {name} for r": inner["n"] * array for name, array in quantities.items()}
+        instead |= {f"{words}, not through any matrix": array for words, array in
+                    (("da_n", da["n"]), ("da_z", da["z"]), ("da_r", da["r"]))}
     turned = {f"gate {k}, its matrix transposed": da[k] @ U[k].T for k in gates}
     if isinstance(cell, GRU):
         turned["gate n, its matrix transposed"] = (into["n"] @ U["n"].T if cell.reset_after
                                                    else known["r"] * (da["n"] @ U["n"].T))
-    others = [{words: array} for words, array in {**instead, **turned}.items()]
+    swapped = {f"{words}, where {_of(k, gates)} belongs": array @ U[k] for k in gates
+               for words, array in _deltas(da, known, k, gates)}
+    others = [{words: array} for words, array in {**instead, **turned, **swapped}.items()]
     yield from _added("dh_prev", claimed["h0"], terms, [*others, turned], same)
     for k, block in zip(gates, np.split(claimed["weight_hh"], len(gates))):
-        yield from _named(f"weight_hh gate {k}", block, into[k].T @ inputs[k], {
-            "h_t, where h_{t-1} belongs": into[k].T @ known["h_t"], "h_{t-1} without r": into[k].T @ state,
-            "the gradient without r": da[k].T @ inputs[k]}, same)
+        right_input = "r * h_{t-1}" if inputs[k] is not state else "h_{t-1}"
+        others = {"h_t, where h_{t-1} belongs": into[k].T @ known["h_t"], "h_{t-1} without r": into[k].T @ state,
+                  "the gradient without r": da[k].T @ inputs[k]}
+        others |= {f"{words}, where {right_input} belongs": into[k].T @ array for words, array in known.items()}
+        others |= {f"{words}, where {_of(k, gates)} belongs": array.T @ inputs[k]
+                   for words, array in _deltas(da, known, k, gates)}
+        yield from _named(f"weight_hh gate {k}", block, into[k].T @ inputs[k], others, same)
     for name in ("bias_ih", "bias_hh"):
         if name in claimed:
             for k, block in zip(gates, np.split(claimed[name], len(gates))):
                 right = (into if name == "bias_hh" else da)[k]
-                others = {f"the sum of da_{j}": da[j].sum(0) for j in gates if j != k}
+                others = {f"the sum of {words}": array.sum(0) for words, array in _deltas(da, known, k, gates)}
                 yield from _named(f"{name} gate {k}", block, right.sum(0), {
                     **others, "the sum of da_n without r": da[k].sum(0), "the mean over the batch": right.mean(0),
                     "the first row alone": right[0]}, same)
+
+
+def _of(gate, gates):
+    return f"da_{gate}" if len(gates) > 1 else "da"
+
+
+def _deltas(da, known, gate, gates):
+    """(words, array) of what somebody may take for a gate's gradient: another gate's, or what arrives at the step."""
+    yield from ((_of(j, gates), da[j]) for j in gates if j != gate)
+    arrived = [(name, array) for name, array in known.items() if name in ("dh", "dc")]
+    yield from (*arrived, *_before_slopes(known).items())
+    yield from ((name, array) for name, array in known.items() if name in GATES)
+
+
+def _before_slopes(known):
+    """The gradients of the gates themselves, which their slopes turn into those of the pre-activations."""
+    if "c_prev" in known:
+        dc = known["dc"] if "dc" in known else known["dh"] * known["o"] * (1 - known["tanh(c)"] ** 2)
+        gates = {"di": dc * known["g"], "df": dc * known["c_prev"], "dg": dc * known["i"]}
+        return gates | ({"do": known["dh"] * known["tanh(c)"]} if "dh" in known else {})
+    if "n - h_prev" in known:
+        dz, dn = known["dh"] * known["n - h_prev"], known["dh"] * (1 - known["keep"])
+        back = known.get("W_n^T da_n")
+        dr = dn * (1 - known["n"] ** 2) * known["W_n h + b"] if back is None else back * known["h_prev"]
+        return {"dz": dz, "-dz": -dz, "dn": dn, "dr": dr} | ({} if back is None else {"W_n^T da_n": back})
+    return {}
 
 
 def cell_keeps(cell):
@@ -208,19 +297,21 @@ def _saved(p):
 
 
 def _of_sigmoid(name, gate):
-    return {name: gate, f"1 - {name}": 1 - gate}
+    return {name: gate, f"1 - {name}": 1 - gate, f"1 + {name}": 1 + gate}
 
 
 def _of_tanh(name, gate):
-    return {name: gate, f"1 - {name}": 1 - gate, f"1 + {name}": 1 + gate}
+    return {**_of_sigmoid(name, gate), f"1 + {name}^2": 1 + gate**2}
 
 
 def _lstm(p, da):
     s = _saved(p)
-    gates = {**_of_sigmoid("i", s.i), **(_of_sigmoid("f", s.f) if p.cell.forget_gate else {}), **_of_tanh("g", s.g),
-             **_of_sigmoid("o", s.o), **_of_tanh("tanh(c)", s.phi_c)}
+    before = {"tanh(c_prev)": np.tanh(s.c_prev), "1 - tanh(c_prev)^2": 1 - np.tanh(s.c_prev) ** 2}
+    forget = _of_sigmoid("f", s.f) if p.cell.forget_gate else {}
+    gates = {**before, **_of_sigmoid("i", s.i), **forget, **_of_tanh("g", s.g), **_of_sigmoid("o", s.o),
+             **_of_tanh("tanh(c)", s.phi_c)}
     c = s.f * s.c_prev + s.i * s.g
-    return {**gates, "c_prev": s.c_prev, **_of_tanh("c", c), "h_prev": s.h_in, "h_t": s.o * s.phi_c}
+    return {**gates, "c_prev": s.c_prev, **_of_tanh("c", c), **_of_sigmoid("h_prev", s.h_in), "h_t": s.o * s.phi_c}
 
 
 def _gru(p, da):
@@ -228,9 +319,9 @@ def _gru(p, da):
     H, new = s.h_prev.shape[1], s.z if p.cell.convention == "thesis" else 1 - s.z
     weight = p.weights.weight_hh[2 * H :]
     back = {"W_n^T da_n": da["n"] @ weight, "W_n da_n": da["n"] @ weight.T}
-    more = {"W_n h + b": s.h_n} if p.cell.reset_after else back
+    more = {"W_n h + b": s.h_n, "1 - (W_n h + b)": 1 - s.h_n} if p.cell.reset_after else back
     h = (1 - new) * s.h_prev + new * s.n
-    return {**_of_sigmoid("r", s.r), **_of_sigmoid("z", s.z), **_of_tanh("n", s.n), "h_prev": s.h_prev,
+    return {**_of_sigmoid("r", s.r), **_of_sigmoid("z", s.z), **_of_tanh("n", s.n), **_of_sigmoid("h_prev", s.h_prev),
             "n - h_prev": s.n - s.h_prev, **more, "keep": 1 - new, "h_t": h}
 
 
