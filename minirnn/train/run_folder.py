@@ -249,7 +249,8 @@ class RunFolder:
                 cause = "the curves of the run would be wrong; put the file back, or begin the run anew"
                 what = f"to begin with the {size} bytes it had at the checkpoint"
                 raise InputError(must_be("run folder", str(path), what, "others, or fewer", cause))
-            self.metrics.truncate(size)
+            if self.metrics.seek(0, os.SEEK_END) > size:
+                self.metrics.truncate(size)
             self.metrics.seek(size)  # ``tell`` says where the file ends, also before the next line is written
 
     def write_metric(self, **values):
