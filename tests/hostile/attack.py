@@ -134,7 +134,7 @@ def main():
             print(f"    {times} x {failure}")
     for name in registry.MODELS if options.kills else ():
         killed[name] = kill(name, options.kills, options.seed)
-        print("{:<14}{kills} kills, {held} of {runs} runs held".format(name, **killed[name]))
+        print("{:<14}{kills:>8} kills, {held} of {runs} runs held".format(name, **killed[name]))
         for failure in killed[name]["failures"]:
             print(f"    {failure}")
     if options.out:
