@@ -21,8 +21,8 @@ EXPERIMENTS = tuple(sorted(table for model in registry.MODELS.values() for table
 HELP = """Run a table or figure of the sources; print paper | ours mean ± sd | seeds, and which claims held.
 
 Each row and seed is a run of its own: interrupted ones go on where they were, finished ones are reused, also by another
-experiment that needs the same run. Exit status: 0 all rows are complete and no claim failed, 1 a claim failed or a
-run diverged, 2 bad input, 130 or 143 interrupted.
+experiment that needs the same run. Exit status: 0 all rows are complete and no claim failed, 1 a claim failed, a
+run diverged or is not there, 2 bad input, 130 or 143 interrupted.
 
 examples:
   minirnn reproduce table-3.1
@@ -87,6 +87,8 @@ def main(argv):
         print(json.dumps(found, indent=1) if options.as_json else text(found))
     if experiment.draw is not None and (results.runs or not experiment.rows):
         path = options.figure or options.runs / f"{experiment.name}-{options.scale}.png"
+        if options.figure is None:
+            path.parent.mkdir(parents=True, exist_ok=True)  # no run made the folder
         write_atomically(path, png(experiment.draw(results)))
         print(f"figure: {path}", file=sys.stderr)
     failed = any(claim["held"] is False for claim in found["claims"])

@@ -269,7 +269,7 @@ def test_lists_name_experiments_and_rows(capsys):
 
 def test_a_figure_without_rows_has_json_too(tmp_path, capsys):
     saved = tmp_path / "figure.json"
-    assert reproduce("figure-3.1", "--runs", tmp_path, "--json", "--save", saved, "--silent") == 0
+    assert reproduce("figure-3.1", "--runs", tmp_path / "new", "--json", "--save", saved, "--silent") == 0
     assert json.loads(capsys.readouterr().out) == json.loads(saved.read_text())
 
 
