@@ -95,7 +95,7 @@ def read_checkpoint(folder, name, run=None):
     except FileNotFoundError as error:
         raise CheckpointError(f"{Path(error.filename).name} is missing") from None
     except OSError as error:
-        raise UnreadableError(f"{Path(error.filename or path).name} cannot be read ({error.strerror})") from None
+        raise UnreadableError(f"'{error.filename or path}' cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, CheckpointError):
             raise

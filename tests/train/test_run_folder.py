@@ -268,7 +268,7 @@ def test_a_best_checkpoint_that_cannot_be_read_now_does_not_change_the_result(cu
         return real(path)
 
     monkeypatch.setattr(Path, "read_bytes", failing)
-    with pytest.raises(InputError, match=f"{whole.result['best_checkpoint']}.json cannot be read .Input/output error"):
+    with pytest.raises(InputError, match=f"{whole.result['best_checkpoint']}.json' cannot be read .Input/output error"):
         registry.resume(cut, quiet=True)
     assert not (cut / "result.json").exists()
     monkeypatch.undo()
