@@ -55,10 +55,13 @@ def _turned_states(states, lengths):
     return states[np.maximum(lengths - t, 0), np.arange(len(lengths))]
 
 
+def forms(cell):
+    """The keyword arguments by which a kernel tells the forms of its cell apart: {"nonlinearity": "relu"}."""
+    return {name: getattr(cell, name) for name in cell.kernel_options}
+
+
 def _options(cell, masks):
-    """The keyword arguments by which a kernel tells the forms of its cell apart."""
-    forms = {name: getattr(cell, name) for name in cell.kernel_options}
-    return forms | {name: getattr(masks, name) for name in cell.masks}
+    return forms(cell) | {name: getattr(masks, name) for name in cell.masks}
 
 
 def _kernel(cell, direction):

@@ -136,8 +136,9 @@ def make(name, config, folder=None, runs=None):
         raise DtypeError(must_be(f"train {name}", "config", f"a {task_of(name).CONFIG.__name__}",
                                  type(config).__name__))
     check_fits("train", "sizes", config.least_bytes(), "choose fewer units, layers or smaller batches")
-    found = {key: Path(runs or "runs") / folder_name(*one) for key, one in ingredients_of(name, config).items()}
+    found = {}
     for key, (inner, wanted) in ingredients_of(name, config).items():
+        found[key] = Path(runs or "runs") / folder_name(inner, wanted)
         _check_ingredient(key, inner, wanted, found[key])
     procedure = task_of(name).make(config, folder, {key: load(path) for key, path in found.items()})
     return procedure, {key: RunFolder.open(path).identity for key, path in found.items()}

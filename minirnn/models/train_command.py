@@ -77,13 +77,18 @@ def elsewhere(name):
     return say
 
 
+def _chosen(options):
+    """(preset or None, {entry of the configuration: value}) of parsed options."""
+    preset = "quick" if options.get("quick") else options.get("preset")
+    return preset, {key: value for key, value in options.items() if key not in OWN}
+
+
 def configuration_of(name, options):
     """The configuration that parsed ``options`` of ``parser_of(name)`` ask for; InputError for what contradicts."""
-    given = {key: value for key, value in options.items() if key not in OWN}
+    preset, given = _chosen(options)
     if options.get("quick") and options.get("preset", "quick") != "quick":
         got = f"--quick and {options['preset']}"
         raise InputError(f"train: --quick and --preset must be given one at a time, got {got}")
-    preset = "quick" if options.get("quick") else options.get("preset")
     if options.get("twin"):
         if given.get("text") is not None:
             raise InputError("train: --twin must be given with a data set, got --text; a file of yours has no twin")
@@ -143,8 +148,7 @@ def main(argv):
 def _train(name, argv):
     options = parser_of(name).parse(argv, elsewhere(name))
     if options.get("help"):
-        given = {key: value for key, value in options.items() if key not in OWN}
-        preset = "quick" if options.get("quick") else options.get("preset")
+        preset, given = _chosen(options)
         print(parser_of(name, preset, **given).format_help())
         return 0
     config = configuration_of(name, options)

@@ -80,7 +80,7 @@ def add_options(parser, config):
         for name in names:
             _add(group, config, name, [f"--{name.replace('_', '-')}"])
     for held, cls in type(config).nested().items():
-        group = parser.add_argument_group(f"{cls.group}" if held == cls.group else f"{held}: {cls.group}")
+        group = parser.add_argument_group(cls.group if held == cls.group else f"{held}: {cls.group}")
         for each in fields(cls):
             flag, name = each.name.replace("_", "-"), f"{held}.{each.name}"
             alone = _home(type(config), each.name) == name
@@ -110,9 +110,9 @@ def _groups(cls):
 def _add(group, config, name, flags, dest=None, shown=True):
     rule = next(f.metadata for f in fields(config) if f.name == name)
     hint, default = typing.get_type_hints(type(config))[name], getattr(config, name)
-    kind = next(t for t in typing.get_args(hint) or (hint,) if t is not type(None)) if may_be_none(
-        type(config), name) else hint
-    made = _value_of(kind, may_be_none(type(config), name))
+    optional = may_be_none(type(config), name)
+    kind = next(t for t in typing.get_args(hint) if t is not type(None)) if optional else hint
+    made = _value_of(kind, optional)
     said = "" if default in ((), "") else f"default {NONE if default is None else _shown(default)}"
     text = ", ".join(part for part in (rule.get("help", ""), said) if part).replace("%", "%%")
     if rule.get("choices"):

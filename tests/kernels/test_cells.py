@@ -5,6 +5,7 @@ import pytest
 
 from minirnn import bptt, kernels
 from minirnn.cells import GRU, LSTM, RNN, Masks, Weights
+from minirnn.fused import forms
 
 CELLS = [
     RNN(), RNN("relu"), RNN("identity"), LSTM(), LSTM(activation="relu"), GRU(), GRU(convention="slides"),
@@ -42,14 +43,6 @@ def problem(cell, shape, dtype, bias=(True, True), seed=0):
     return draw(T, B, D), [draw(B, H) for _ in states], weights, draw(T, B, H), [draw(B, H) for _ in states]
 
 
-def options_of(cell):
-    if cell.name == "rnn":
-        return {"nonlinearity": cell.nonlinearity}
-    if cell.name == "lstm":
-        return {"activation": cell.activation}
-    return {"reset_after": cell.reset_after, "convention": cell.convention}
-
-
 def masks_for(cell, kind, shape, dtype):
     """None, one mask per step, one per sequence or a constant, for every dropout and zoneout the cell has."""
     T, B, D, H = shape
@@ -67,7 +60,7 @@ def masks_for(cell, kind, shape, dtype):
 def fused(cell, x, state0, weights, dy, dfinal, **options):
     """States, then gradients of everything, by the kernels."""
     forward, backward = getattr(kernels, f"{cell.name}_forward"), getattr(kernels, f"{cell.name}_backward")
-    *states, saved = forward(x, *state0, *weights, **options_of(cell), **options)
+    *states, saved = forward(x, *state0, *weights, **forms(cell), **options)
     return [*states, *backward(saved, dy, *dfinal)]
 
 
@@ -130,7 +123,7 @@ def loss(cell, arrays, dy, dfinal, options):
     """A random linear functional of the outputs up to each length and of the final states."""
     n = len(cell.states)
     forward = getattr(kernels, f"{cell.name}_forward")
-    *states, _ = forward(*arrays, **options_of(cell), **options)
+    *states, _ = forward(*arrays, **forms(cell), **options)
     active = np.arange(len(dy))[:, None] < options["lengths"]
     outputs = (states[0][1:] * dy * active[:, :, None]).sum()
     return outputs + sum((s[-1] * d).sum() for s, d in zip(states[:n], dfinal))
@@ -157,7 +150,7 @@ def test_gradients_equal_central_differences_of_the_kernel_itself(cell, kind):
 
 
 def test_supports_says_what_runs():
-    assert all(kernels.supports(cell.name, **options_of(cell)) for cell in CELLS)
+    assert all(kernels.supports(cell.name, **forms(cell)) for cell in CELLS)
     assert kernels.supports("gru", reset_after=True) and kernels.supports("gru") and kernels.supports("lstm")
     for name, options in (
         ("lstm", {"forget_gate": False}), ("lstm", {"activation": "identity"}), ("rnn", {"nonlinearity": "softplus"}),

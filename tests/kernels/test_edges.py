@@ -7,6 +7,7 @@ import pytest
 from minirnn import bptt, kernels
 from minirnn.cells import GRU, LSTM, RNN, Masks, Weights
 from minirnn.errors import DtypeError, InputError
+from minirnn.fused import forms
 
 T, B, D, H = 5, 6, 3, 20
 CELLS = [RNN(), RNN("relu"), LSTM(), LSTM(activation="relu"), GRU(), GRU(reset_after=True)]
@@ -24,16 +25,8 @@ def problem(cell, dtype=np.float64, scale=0.5):
     return draw(T, B, D), [draw(B, H) for _ in states], weights, draw(T, B, H), [draw(B, H) for _ in states]
 
 
-def options_of(cell):
-    if cell.name == "rnn":
-        return {"nonlinearity": cell.nonlinearity}
-    if cell.name == "lstm":
-        return {"activation": cell.activation}
-    return {"reset_after": cell.reset_after, "convention": cell.convention}
-
-
 def forward(cell, x, state0, weights, **options):
-    return getattr(kernels, f"{cell.name}_forward")(x, *state0, *weights, **options_of(cell), **options)
+    return getattr(kernels, f"{cell.name}_forward")(x, *state0, *weights, **forms(cell), **options)
 
 
 def backward(cell, saved, dy, dfinal=(), **options):
