@@ -12,9 +12,11 @@ from minirnn.gradcheck.measurement import Measurement, differ, numbers_of
 from minirnn.gradcheck.verdict import RTOL, SAFETY, Verdict, judge
 
 JITTER_ULPS = 4
+SMALLER = 0.1  # by how much the arguments shrink where nothing can be decided: less is saturated, less is chaotic
 
 
-def check_vjp(f, vjp, args, *, name=None, rtol=None, in_words=None, constants=(), lenient=False, **options):
+def check_vjp(f, vjp, args, *, name=None, rtol=None, in_words=None, constants=(), lenient=False, drawn=False,
+              **options):
     """Check a pair of functions on arrays: f(*args) -> y or (y, ...), vjp(dy, *args) -> gradients of the args.
 
     dy has y's structure: an array or a tuple. vjp returns one gradient for each arg, None for an integer
@@ -22,13 +24,23 @@ def check_vjp(f, vjp, args, *, name=None, rtol=None, in_words=None, constants=()
     float type than its argument is only noted. ``rtol`` is the relative error up to which a gradient counts as equal:
     1e-8 in float64, 1e-3 in float32. ``in_words(name, index)`` may describe an entry. Options (names, cotangents, rng,
     entries, directions, complex_step) are those of ``Measurement``. -> Finding.
+    Where nothing can be decided the check is made once more at a tenth of the arguments, and a note says what came of
+    it; if they were ``drawn`` at random, and not given for a reason, what came of it is the verdict.
     Raises InputError for gradients of the wrong number or shape, and for a function without float arguments.
     """
     if not callable(vjp):
         raise DtypeError(must_be("gradcheck", "vjp", "callable", type(vjp).__name__))
     name = name or getattr(f, "__name__", "function")
     rest = {"rtol": rtol, "in_words": in_words, "constants": constants, "lenient": lenient}
-    return compare(Measurement(f, args, **options), vjp, name=name, **rest)
+    point = Measurement(f, args, **options)
+    finding = compare(point, vjp, name=name, **rest)
+    if finding.verdict is not Verdict.UNDECIDABLE:
+        return finding
+    smaller = [(a * SMALLER).astype(a.dtype) if a.dtype.kind == "f" else a for a in point.args]
+    second = compare(Measurement(f, smaller, **options), vjp, name=name, **rest)
+    if second.verdict is Verdict.UNDECIDABLE or not (drawn or second.verdict is Verdict.WRONG):
+        return finding.with_note(f"tried at a tenth of these arguments: {second.verdict}")
+    return second.with_note("checked at a tenth of the arguments: at their full size rounding hides the gradient")
 
 
 def compare(measurement, vjp, *, name, rtol=None, in_words=None, constants=(), lenient=False):
@@ -39,7 +51,7 @@ def compare(measurement, vjp, *, name, rtol=None, in_words=None, constants=(), l
 class _Comparison:
     """One claimed vjp against one measurement."""
 
-    def __init__(self, measurement, vjp, name, rtol, in_words, constants, lenient):
+    def __init__(self, measurement, vjp, name, rtol, in_words=None, constants=(), lenient=False):
         self.point, self.vjp, self.name, self.in_words = measurement, vjp, name, in_words
         self.rtol = RTOL[measurement.weakest.name] if rtol is None else float(rtol)
         self.lenient, self.types = lenient, {}
@@ -60,7 +72,7 @@ class _Comparison:
             noise = self.noise(claimed)
             tensors = [self.tensor(k, slopes[k], claimed[k], noise[k]) for k in slopes if claimed[k] is not None]
             if point.dtype == np.float32 and any(t.verdict is Verdict.WRONG and not t.note for t in tensors):
-                tensors = self.second_opinion(claimed, tensors)
+                tensors = self.second_opinion(claimed, tensors, noise)
         missing = [point.names[k] for k in point.floats if claimed[k] is None]
         unclaimed = tuple(name for name in missing if name not in self.constants)
         notes = []
@@ -73,6 +85,12 @@ class _Comparison:
         if not np.isfinite(point.size):
             notes.append("the function itself is not finite at this point, and has no slope there")
         notes += [f"the gradient of {name} is {got}, the argument {own}" for name, (got, own) in self.types.items()]
+        if point.narrow_inside:
+            notes.append("the function computes in float32 inside, and is checked as sharply as that allows")
+        if any(t.verdict is Verdict.UNDECIDABLE for t in tensors) and np.isfinite(point.size):
+            wider = ", or check in float64 (--dtype float64)" if point.dtype == np.float32 else ""
+            notes.append("rounding in the function hides the gradient where it is undecidable: try smaller sizes, or "
+                         f"smaller weights, which saturate and amplify less{wider}")
         return Finding(
             name=self.name,
             dtype=point.dtype.name,
@@ -196,15 +214,17 @@ class _Comparison:
             inside, error = (left, part) if abs(part) >= abs(error - part) else (right, error - part)
         return np.unravel_index(inside[0], line.shape)
 
-    def second_opinion(self, claimed, tensors):
-        """A float32 claim that looks wrong is held against f in float64: if right there, it is undecidable here."""
+    def second_opinion(self, claimed, tensors, noise):
+        """A float32 claim that looks wrong is held against f in float64: unless wrong there too, nothing is decided."""
         point = self.point
         wide = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in point.args]
-        held = [None if g is None else g.astype(np.float64) for g in claimed]
         options = {"names": point.names, "cotangents": point.cotangents, "entries": point.entries}
-        second = check_vjp(lambda *args: point.f(*args), lambda dy, *args: held, wide, rtol=self.rtol, **options)
-        right = {t.name for t in second.tensors if t.verdict is Verdict.PASS}
-        return [_softened(t) if t.name in right and t.verdict is Verdict.WRONG else t for t in tensors]
+        second = _Comparison(Measurement(lambda *args: point.f(*args), wide, **options), None, self.name, self.rtol)
+        slopes, _ = second.point.slopes
+        wrong = {t.name for k, t in zip([k for k in slopes if claimed[k] is not None], tensors)
+                 if t.verdict is Verdict.WRONG
+                 and second.tensor(k, slopes[k], claimed[k].astype(float), noise[k]).verdict is Verdict.WRONG}
+        return [t if t.name in wrong else _softened(t) for t in tensors]
 
 
 def _softened(tensor):

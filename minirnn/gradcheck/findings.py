@@ -113,6 +113,9 @@ class Finding:
         """The tensor of the severest verdict and largest error."""
         return max(self.tensors, key=lambda t: (t.verdict.severity, t.error), default=None)
 
+    def with_note(self, note):
+        return replace(self, notes=(*self.notes, note))
+
     def with_diagnosis(self, lines):
         return replace(self, diagnosis=tuple(lines))
 

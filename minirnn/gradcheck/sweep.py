@@ -12,7 +12,6 @@ import numpy as np
 RATIO = 4.0  # each step is a quarter of the one before
 TOP = 0.25
 ORDERS = 5  # columns of the extrapolation table: errors of order 2, 4, 6, 8, 10
-FLOAT32 = float(np.finfo(np.float32).eps)
 TAIL = 4  # the smallest steps show rounding alone
 COMPLEX_STEP = {"float64": 1e-30, "float32": 1e-18}
 
@@ -52,26 +51,16 @@ def measure(centre, plus, minus, steps, eps, size=0.0, reach=0.0):
     if _value_jumps(plus, minus, noise):
         return Slope(np.nan, np.inf, np.nan, np.nan, "jump", table)
     moved = eps * np.nan_to_num(np.maximum(np.abs(plus - centre), np.abs(minus - centre)))  # they are rounded there too
-    unseen = _unseen_by_float32(plus - minus, size) if eps < FLOAT32 else np.zeros(len(steps), bool)
-    first = extrapolate(np.where(unseen, np.nan, plus - minus) / (2 * steps)) if unseen.any() else table
-    value, _ = _bottom(first, steps, noise + moved)
-    noise += eps * abs(value) * reach
-    residual = np.abs((plus - minus) / 2 - steps * value)[-TAIL:]
-    noise = max(noise, np.nanmax(residual, initial=0.0))
+    value, _ = _bottom(table, steps, noise + moved)
+    halves = (plus - minus)[-TAIL - 1 :] / 2
+    residual = halves[1:] - halves[:-1] * (steps[-TAIL:] / steps[-TAIL - 1 : -1])  # what smaller steps do not share
+    noise = max(noise + eps * abs(value) * reach, np.nanmax(np.abs(residual), initial=0.0))
     value, uncertainty = _bottom(table, steps, noise + moved)
     rung = _kink_rung(centre, plus, minus, steps, noise)
     if rung is None:
         return Slope(value, uncertainty, value, value, "smooth", table)
     left, right = (centre - minus[rung]) / steps[rung], (plus[rung] - centre) / steps[rung]
     return Slope(value, uncertainty, left, right, "kink", table)
-
-
-def _unseen_by_float32(gaps, size):
-    """Which steps a function does not see that computes in float32 inside: differences of 0 beyond one so small that it
-    is a few of that type's roundings. A sign function's differences of 0 follow on a large one."""
-    last = np.flatnonzero(gaps != 0)[-1:]
-    small = len(last) and abs(gaps[last[0]]) <= 32 * FLOAT32 * size
-    return (gaps == 0) & (np.arange(len(gaps)) > last[0]) if small else np.zeros(len(gaps), bool)
 
 
 def extrapolate(slopes):
@@ -88,7 +77,11 @@ def _bottom(table, steps, noise):
     """The entry that agrees best with its neighbours, and by how much it may be off: truncation plus rounding."""
     truncation = np.full_like(table, np.inf)
     truncation[1:, 1:] = np.maximum(np.abs(table[1:, 1:] - table[:-1, 1:]), np.abs(table[1:, 1:] - table[:-1, :-1]))
-    uncertainty = truncation + 2 * noise / steps
+    rounding = 2 * noise / steps
+    for j in range(len(steps) - 1):  # two neighbours may agree by chance: smaller steps must not contradict them
+        gap = np.abs(table[:, j + 1 :] - table[:, [j]]) - 10 * np.broadcast_to(rounding, table.shape)[:, j + 1 :]
+        truncation[:, j] = np.maximum(truncation[:, j], np.nanmax(gap, axis=1, initial=0.0))
+    uncertainty = truncation + rounding
     uncertainty[~np.isfinite(uncertainty)] = np.inf
     best = np.unravel_index(np.argmin(uncertainty), uncertainty.shape)
     return float(table[best]), float(uncertainty[best])

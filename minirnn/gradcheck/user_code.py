@@ -56,7 +56,7 @@ def check_file(target, *, shapes=(), cell=None, saved=False, dtype="float64", se
     names = argument_names(functions[0], len(args))
     flat = lambda *a: _flat(f(*a))
     flat.__name__ = called[0]
-    options = {"names": names, "rng": seed, "constants": constants, "lenient": True}
+    options = {"names": names, "rng": seed, "constants": constants, "lenient": True, "drawn": bool(shapes)}
     finding = check_vjp(flat, vjp, args, name=name, **options)
     if finding.verdict is Verdict.WRONG and not finding.unclaimed:
         return finding.with_diagnosis(signatures.describe_finding(finding))
