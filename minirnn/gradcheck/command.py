@@ -40,9 +40,13 @@ class Options:
     ] = None
     everything: Annotated[bool, arg(name="all", help="check everything in the suite")] = False
     thorough: Annotated[bool, arg(help="models entry by entry too, not along random directions")] = False
-    jobs: Annotated[int, arg(help="with --all: so many cases at once, in processes of their own")] = 1
+    jobs: Annotated[int, arg(help="with --all, --false-alarms: so many at once, in processes of their own")] = 1
     score: Annotated[
         int | None, arg(metavar="N", help="make N random mistakes in each cell, and count those named in words")
+    ] = None
+    false_alarms: Annotated[
+        int | None,
+        arg(metavar="N", help="check N pieces of random code, right and made wrong, and count false verdicts"),
     ] = None
     names: Annotated[bool, arg(name="list", help="print the names there are")] = False
     report: Annotated[Path | None, arg(metavar="DIR", help="write report.html with V-curves here")] = None
@@ -65,12 +69,19 @@ class Options:
 def main(argv):
     """Run ``minirnn gradcheck``; returns the exit status: 0 all PASS, 1 not, 2 bad input."""
     options = tyro.cli(Options, args=argv, prog="minirnn gradcheck", description=HELP, config=(FlagCreatePairsOff,))
-    asked = (options.target is not None, options.everything, options.names, options.score is not None)
+    if options.jobs < 1 or (options.jobs > 1 and not options.everything and options.false_alarms is None):
+        which = "at least 1, and given with --all or --false-alarms"
+        raise InputError(must_be("gradcheck", "--jobs", which, options.jobs))
+    measured = (options.score is not None, options.false_alarms is not None)
+    asked = (options.target is not None, options.everything, options.names, *measured)
     if sum(asked) != 1:
         got = "more than one" if any(asked) else "none"
-        raise InputError(must_be("gradcheck", "what to check", "a name, a file, --all, --score or --list", got))
+        known = "a name, a file, --all, --score, --false-alarms or --list"
+        raise InputError(must_be("gradcheck", "what to check", known, got))
     if options.score is not None:
         return _score(options)
+    if options.false_alarms is not None:
+        return _false_alarms(options)
     if options.names:
         return _list(options)
     if options.target is not None and is_user_code(options.target):
@@ -88,8 +99,6 @@ def _suite(options):
     if not cases:
         names = "a name from 'minirnn gradcheck --list' or FILE.py:FORWARD,BACKWARD"
         raise InputError(must_be("gradcheck", "target", names, repr(options.target)))
-    if options.jobs < 1 or (options.jobs > 1 and not options.everything):
-        raise InputError(must_be("gradcheck", "--jobs", "at least 1, and given with --all", options.jobs))
     start, rows = time.perf_counter(), []
     width = max(len(case.name) for case in cases)
     _progress(options, f"0 of {len(cases)}: {cases[0].kind} {cases[0].name}")
@@ -112,10 +121,18 @@ def _rows(cases, options):
     """A Row of each case, in order, one after the other or in ``--jobs`` processes."""
     if options.jobs == 1:
         yield from (case.run(options.thorough) for case in cases)
+    else:
+        yield from _in_processes(_row, [(number, options.thorough) for number in range(len(cases))], options.jobs)
+
+
+def _in_processes(function, work, jobs):
+    """function(*arguments) for each of ``work``, in order, in so many processes with a share of the threads each."""
+    if jobs == 1:
+        yield from (function(*arguments) for arguments in work)
         return
-    threads = str(max(1, threads_of_kernels() // options.jobs))
-    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), _share, (threads,)) as pool:
-        yield from pool.map(_row, range(len(cases)), [options.thorough] * len(cases))
+    threads = str(max(1, threads_of_kernels() // jobs))
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _share, (threads,)) as pool:
+        yield from pool.map(function, *zip(*work))
 
 
 def _share(threads):
@@ -146,6 +163,31 @@ def _score(options):
     if options.as_json:
         print(json.dumps(found, indent=1))
     return int(any(row["missed"] for row in found))
+
+
+def _false_alarms(options):
+    """Right code made at random, then made wrong, and what is said of it -> 0 where all of it is true, 1 else."""
+    from minirnn.gradcheck.false_alarms import false_alarms, together
+
+    checks, each = options.false_alarms, 50
+    if checks < 1:
+        raise InputError(must_be("gradcheck", "--false-alarms", "at least 1", checks))
+    starts = range(0, checks, each)
+    work = [(min(each, checks - start), options.seed, start) for start in starts]
+    found = []
+    for part in _in_processes(false_alarms, work, options.jobs):
+        found.append(part)
+        row = together(found)
+        alarms, missed = len(row["alarms"]), len(row["missed"])
+        _progress(options, f"{row['checks']} of {checks}: {alarms} false alarms, {missed} missed")
+    _progress(options, "")
+    if options.as_json:
+        print(json.dumps(row, indent=1))
+    else:
+        said = ", ".join(f"{row[verdict]} {verdict}" for verdict in map(str, Verdict) if verdict in row)
+        print(f"{checks} checks of right code: {said}, {len(row['alarms'])} false alarms", *row["alarms"], sep="\n")
+        print(f"{row['mistakes']} of them made wrong: {len(row['missed'])} passed", *row["missed"], sep="\n")
+    return int(bool(row["alarms"] or row["missed"]))
 
 
 def _user_code(options):

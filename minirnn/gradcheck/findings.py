@@ -87,6 +87,7 @@ class Finding:
     notes: tuple = ()
     nondeterministic: str = ""
     unclaimed: tuple = ()  # names of arguments that have a gradient and got none
+    hidden: tuple = ()  # names of arguments whose gradient is nothing but rounding, claimed and measured
     diagnosis: tuple = field(default=())
 
     @property

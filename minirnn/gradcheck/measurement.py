@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from minirnn.array import array_of, check_float, device_of, to_cpu, to_device
+from minirnn.array import array_of, check_float, device_of, to_cpu, to_device, xp_of
 from minirnn.errors import DtypeError, InputError, in_our_words, must_be
 from minirnn.gradcheck import sweep
 
@@ -33,7 +33,7 @@ class Measurement:
         if not isinstance(args, (list, tuple)) and not hasattr(args, "__iter__"):
             raise DtypeError(must_be("gradcheck", "args", "a list of arrays", type(args).__name__))
         self.f = f
-        self.args = [a if isinstance(a, np.ndarray) or hasattr(a, "device") else array_of("gradcheck", "args", a)
+        self.args = [a if isinstance(a, xp_of(a).ndarray) else array_of("gradcheck", "args", a)
                      for a in in_our_words(list)(args)]
         self.names = list(names) if names is not None else argument_names(f, len(self.args))
         self.rng = np.random.default_rng(rng)
@@ -79,20 +79,37 @@ class Measurement:
         return numbers_of(got, "its result", name)
 
     def _narrow_inside(self, first):
-        """Whether f computes in float32 inside: outputs that move with the arguments stay the same, bit for bit, where
-        these change by a thousand roundings of float64."""
-        ys, near, far = ([to_cpu(y) for y in tupled(ys)] for ys in (first, *map(self._shaken, (NEAR, FAR))))
-        pairs = [(y == one, np.abs(y - other) > FAR / 100 * np.abs(y)) for y, one, other in zip(ys, near, far)
-                 if y.dtype.kind == "f" and y.shape == one.shape == other.shape]
-        moving = sum(int(moves.sum()) for _, moves in pairs)
-        return moving > 0 and 2 * sum(int((same & moves).sum()) for same, moves in pairs) > moving
+        """Whether f computes in float32 inside: all it returns are numbers of float32, also where the arguments are
+        none; or outputs that move with an argument stay the same, bit for bit, where it moves by less than float32
+        sees.
+        """
+        wide = [k for k, y in enumerate(first) if y.dtype.kind == "f"]
+        of = lambda ys: np.concatenate([to_cpu(tupled(ys)[k]).ravel() for k in wide] or [np.empty(0)])
+        y = of(first)
+        shaken = [of(self._shaken(share, self.floats)) for share in (NEAR, FAR)]
+        if all((ys == ys.astype(np.float32)).all() for ys in (y, *shaken)):
+            return bool((y != np.round(y)).any())
+        for k in self.floats:
+            near, far = (of(self._shaken(share, [k])) for share in (NEAR, FAR))
+            if y.shape == near.shape == far.shape:
+                moving = np.abs(y - far) > FAR / 100 * np.abs(y)
+                if 2 * (moving & (y == near)).sum() > moving.sum():
+                    return True
+        return False
 
-    def _shaken(self, share):
-        """The outputs with every argument changed by about this share of itself."""
-        rng = np.random.default_rng(0)
+    @cached_property
+    def floor(self):
+        """By how much the loss moves where every argument moves by a few roundings: what nobody can see beneath."""
+        paired = lambda ys: sum((u * to_cpu(y)).sum() for u, y in zip(self.cotangents, tupled(ys)))
+        moved = [paired(self._shaken(4 * self.eps, self.floats, seed)) for seed in range(3)]
+        return float(np.max(np.abs(np.array(moved) - self.loss(self.args))))
+
+    def _shaken(self, share, which, seed=0):
+        """The outputs with every argument of ``which`` changed by about this share of itself."""
+        rng = np.random.default_rng(seed)
         change = lambda a: to_device(1 + share * rng.choice([-1, 1], a.shape) * rng.uniform(0.5, 1, a.shape),
                                      device_of(a))
-        return self.outputs([(a * change(a)).astype(a.dtype) if a.dtype.kind == "f" else a for a in self.args])
+        return self.outputs([(a * change(a)).astype(a.dtype) if k in which else a for k, a in enumerate(self.args)])
 
     def loss(self, args):
         """<cotangents, f(args)> in double precision whatever f computes in; complex where f returns complex."""
@@ -129,6 +146,18 @@ class Measurement:
         slopes = {k: [self.slope(k, line) for line in lines] for k, lines in self.lines.items()}
         sharper = self._complex_slopes(slopes) if self.complex_step else None
         return (slopes, "central differences") if sharper is None else (sharper, "complex step")
+
+    def mean_slope(self, k, line, step):
+        """The slope between ``step`` to the left and to the right: what the mean of right claims there must be."""
+        (right, up), (left, down) = self._moved(k, line, step), self._moved(k, line, -step)
+        return float(np.real(self.loss(right) - self.loss(left))) / (up - down)
+
+    def along(self, claim, k, line, step, nodes):
+        """claim(args), a number, between ``step`` to the left and to the right: its mean, by Gauss's quadrature, and
+        how far it reaches from the least to the greatest."""
+        places, weights = np.polynomial.legendre.leggauss(nodes)
+        values = np.array([claim(self._moved(k, line, p * step)[0]) for p in places])
+        return float(values @ weights) / 2, float(np.ptp(values))
 
     def slope(self, k, line):
         """Measure argument k along one line on the whole ladder of steps."""

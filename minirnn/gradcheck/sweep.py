@@ -22,6 +22,7 @@ class Slope(NamedTuple):
     value, uncertainty: the extrapolated slope and a bound on its error. left, right: one-sided slopes at the smallest
     reliable step. kind: 'smooth', 'kink' (the one-sided slopes differ), 'jump' (the value does), or 'undefined' (no
     finite values around the point). table (ORDERS, n): the slope of every order at every step, NaN where not defined.
+    step: the step at which ``value`` was found.
     """
 
     value: float
@@ -30,6 +31,7 @@ class Slope(NamedTuple):
     right: float
     kind: str
     table: np.ndarray
+    step: float = 0.0
 
 
 def ladder(dtype):
@@ -51,16 +53,16 @@ def measure(centre, plus, minus, steps, eps, size=0.0, reach=0.0):
     if _value_jumps(plus, minus, noise):
         return Slope(np.nan, np.inf, np.nan, np.nan, "jump", table)
     moved = eps * np.nan_to_num(np.maximum(np.abs(plus - centre), np.abs(minus - centre)))  # they are rounded there too
-    value, _ = _bottom(table, steps, noise + moved)
+    value, *_ = _bottom(table, steps, noise + moved)
     halves = (plus - minus)[-TAIL - 1 :] / 2
     residual = halves[1:] - halves[:-1] * (steps[-TAIL:] / steps[-TAIL - 1 : -1])  # what smaller steps do not share
     noise = max(noise + eps * abs(value) * reach, np.nanmax(np.abs(residual), initial=0.0))
-    value, uncertainty = _bottom(table, steps, noise + moved)
+    value, uncertainty, step = _bottom(table, steps, noise + moved)
     rung = _kink_rung(centre, plus, minus, steps, noise)
     if rung is None:
-        return Slope(value, uncertainty, value, value, "smooth", table)
+        return Slope(value, uncertainty, value, value, "smooth", table, step)
     left, right = (centre - minus[rung]) / steps[rung], (plus[rung] - centre) / steps[rung]
-    return Slope(value, uncertainty, left, right, "kink", table)
+    return Slope(value, uncertainty, left, right, "kink", table, step)
 
 
 def extrapolate(slopes):
@@ -74,7 +76,7 @@ def extrapolate(slopes):
 
 
 def _bottom(table, steps, noise):
-    """The entry that agrees best with its neighbours, and by how much it may be off: truncation plus rounding."""
+    """The entry that agrees best with its neighbours, by how much it may be off (truncation and rounding), its step."""
     truncation = np.full_like(table, np.inf)
     truncation[1:, 1:] = np.maximum(np.abs(table[1:, 1:] - table[:-1, 1:]), np.abs(table[1:, 1:] - table[:-1, :-1]))
     rounding = 2 * noise / steps
@@ -84,7 +86,7 @@ def _bottom(table, steps, noise):
     uncertainty = truncation + rounding
     uncertainty[~np.isfinite(uncertainty)] = np.inf
     best = np.unravel_index(np.argmin(uncertainty), uncertainty.shape)
-    return float(table[best]), float(uncertainty[best])
+    return float(table[best]), float(uncertainty[best]), float(steps[best[1]])
 
 
 def _value_jumps(plus, minus, noise):

@@ -187,7 +187,7 @@ def test_all_of_it_passes(capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "what to check must be a name, a file, --all, --score or --list, got none"),
+        ([], "what to check must be a name, a file, --all, --score, --false-alarms or --list, got none"),
         (["tanh", "--all"], "got more than one"),
         (["nosuch"], "target must be a name from 'minirnn gradcheck --list'"),
         (["tanh", "--shapes", "3"], "must be given with a file, got 'tanh'"),

@@ -211,10 +211,11 @@ def test_right_float32_gradients_of_a_layer_pass_and_wrong_ones_do_not(seed):
 
 
 def test_a_claim_that_only_float32_accuses_is_held_against_float64():
-    """In float32 this function is a staircase, flat here; its gradient is nevertheless 1, as float64 shows."""
+    """In float32 this function is a staircase, flat here; its gradient is nevertheless 1, as float64 shows: the claims
+    between the steps agree with its values there, which leaves it open, and float64 decides."""
     f, x = HARD["a staircase"][0], np.array([0.3, -0.8], np.float32)
     finding = check_vjp(f, lambda dy, x: dy, (x,), complex_step=False)
-    assert finding.verdict is Verdict.UNDECIDABLE
+    assert finding.verdict is Verdict.PASS
     assert check_vjp(f, lambda dy, x: 2 * dy, (x,), complex_step=False).verdict is Verdict.WRONG
 
 
