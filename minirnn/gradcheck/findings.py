@@ -7,6 +7,7 @@ import numpy as np
 
 from minirnn.gradcheck.sweep import Slope
 from minirnn.gradcheck.verdict import Verdict, severest
+from minirnn.gradcheck.view import notebook
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class TensorFinding:
     errors: np.ndarray
     note: str = ""
     in_words: Callable | None = None  # (name, index) -> str
+    blocks: tuple = ()  # (label, first row, last row + 1) of each gate, where the array is made of gates
 
     @property
     def place(self):
@@ -115,6 +117,13 @@ class Finding:
 
     def with_diagnosis(self, lines):
         return replace(self, diagnosis=tuple(lines))
+
+    def with_blocks(self, blocks):
+        """The same, its arrays with the blocks that blocks(name) says they are made of."""
+        return replace(self, tensors=tuple(replace(t, blocks=blocks(t.name)) for t in self.tensors))
+
+    def _repr_html_(self):
+        return notebook(self)
 
     def __str__(self):
         lines = [f"{self.name}: {self.verdict}"]

@@ -4,6 +4,7 @@ import html
 import re
 from pathlib import Path
 
+from minirnn.gradcheck import view
 from minirnn.gradcheck.verdict import Verdict
 from minirnn.plots import page as pages
 from minirnn.plots import png
@@ -109,16 +110,12 @@ def write_html(folder, rows, headline):
 
 
 def _page(rows, figures, headline):
-    listed = [[row.kind, row.name, _coloured(row.verdict),
+    listed = [[row.kind, row.name, view.coloured(row.verdict),
                ("n", ", ".join(f"{part.label} {part.error:.1e}" for part in row.parts))] for row in rows]
     overview = f"<p>{html.escape(headline)}</p>" + pages.table(["kind", "case", "verdict", "errors"], listed)
     curves = [pages.Section("", f"<p>{V_CURVES}</p>")]
     for name, (finding, image) in figures.items():
-        kind, verdict = _coloured(finding.verdict)
+        kind, verdict = view.coloured(finding.verdict)
         heading = f"{html.escape(finding.name)}: <span class={kind}>{verdict}</span>"
-        curves.append(pages.Section(heading, pages.picture(image, f"V-curves of {name}") + pages.text(str(finding))))
-    return pages.page("Gradient report", curves, before=overview)
-
-
-def _coloured(verdict):
-    return "good" if verdict is Verdict.PASS else "bad", str(verdict)
+        curves.append(pages.Section(heading, view.body(finding) + pages.picture(image, f"V-curves of {name}")))
+    return pages.page("Gradient report", curves, before=overview, style=view.STYLE)

@@ -10,7 +10,6 @@ from minirnn.errors import DtypeError, InputError, must_be
 from minirnn.gradcheck import signatures
 from minirnn.gradcheck.check import check_vjp
 from minirnn.gradcheck.measurement import argument_names, tupled
-from minirnn.gradcheck.verdict import Verdict
 
 
 def check(function, inputs, *, order=1, name=None, names=None, cotangents=None, rng=0, **options):
@@ -48,9 +47,7 @@ def check(function, inputs, *, order=1, name=None, names=None, cotangents=None, 
         finding = check_vjp(
             second.values, second.vjp, [*arrays, *us], name=f"{name}, second order", names=names, rng=draw, **options
         )
-    if finding.verdict is Verdict.WRONG:
-        return finding.with_diagnosis(signatures.describe_finding(finding))
-    return finding
+    return signatures.described(finding)
 
 
 class _Call:
