@@ -9,10 +9,11 @@ from minirnn.gradcheck.verdict import Verdict
 from minirnn.plots import page as pages
 
 CELLS = 64  # of a heat map along each axis; more entries share them
-WIDTH, CELL, LABEL, LINE = 256, 18, 104, 16  # pixels: of a map, of an entry at most, of a gate's label and its height
+WIDTH, CELL, LETTER, LINE = 256, 18, 7, 16  # pixels: of a map, of an entry at most, of a letter and a line of text
 SHADES = 8
 
 STYLE = """.finding p { color: var(--ink) } .finding ul { margin: .3rem 0; padding-left: 1.2rem }
+.finding table { font-size: .9em } .finding td, .finding th { padding: .15em .6em .15em 0 }
 .finding figure { margin: .8rem 0 } .finding figcaption { max-width: 56rem; overflow-wrap: anywhere }
 .finding svg { display: block; max-width: 100%; height: auto; margin: .3rem 0 }
 .finding pre { margin: .5rem 0; white-space: pre-wrap }
@@ -90,7 +91,7 @@ def heat_map(tensor, rtol):
               for gate, first, last in tensor.blocks]
     lowest = min((last - first for _, first, last in tensor.blocks), default=rows)
     wide, high = min(CELL, WIDTH / columns), max(min(CELL, WIDTH / rows), LINE / lowest)  # pixels of an entry
-    left, width, height = LABEL if counts else 0, columns * wide, rows * high
+    width, height, left = columns * wide, rows * high, max((LETTER * len(count) + 8 for count in counts), default=0)
     frames = "".join(
         f'<text x="{left - 8}" y="{(first + last) / 2 * high + 4:.1f}" text-anchor=end>{html.escape(count)}</text>'
         f'<rect class=frame x="{left}" y="{first * high:.1f}" width="{width:.1f}" height="{(last - first) * high:.1f}" '
@@ -104,7 +105,7 @@ def heat_map(tensor, rtol):
         f'viewBox="0 -1 {left + width + 2:.1f} {height + 2:.1f}">'
         f'<rect class=ground x="{left}" width="{width:.1f}" height="{height:.1f}" fill=none />'
         f'<g transform="translate({left})">{squares}</g>{frames}</svg>'
-        f"<small>rows: {rows}, columns: {columns}; coloured where wrong, fully by {errors.max():.1e}</small>"
+        f"<small>rows: {rows}, columns: {columns}; full colour: wrong by {errors.max():.1e}</small>"
     )
 
 
