@@ -10,11 +10,9 @@ from minirnn.gradcheck.tape import check
 from minirnn.gradcheck.verdict import Verdict
 
 ADVICE = {
-    Verdict.UNDECIDABLE: "the slopes were not measured sharply enough to tell: take float64, smaller sizes, values "
-    "nearer to 1, or say with rtol= which relative error is good enough",
-    Verdict.KINK: "the function has a kink or a jump at this point, where any slope between is as good as another: "
-    "take arguments away from it",
-    Verdict.NON_DETERMINISTIC: "draw random numbers from a seed inside the function, and keep nothing between calls",
+    Verdict.UNDECIDABLE: "take float64, smaller sizes or values nearer to 1, or a larger rtol=",
+    Verdict.KINK: "take arguments away from the kink, where every slope between is right",
+    Verdict.NON_DETERMINISTIC: "draw from a seed inside the function, keep nothing between calls",
 }
 
 

@@ -75,9 +75,9 @@ class TensorFinding:
         return float(np.nanmin(self.errors)) if np.isfinite(self.errors).any() else np.inf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finding:
-    """The result of a check; prints as a report. ``verdict``, ``error`` and ``ok`` summarise it."""
+    """The result of a check; a prompt prints it as a report, a notebook shows more. ``verdict``, ``error`` and ``ok`` summarise it."""
 
     name: str
     dtype: str
@@ -141,6 +141,8 @@ class Finding:
                 lines.append(f"  {'':<{width}}  worst at {t.place}: {t.worst}")
         lines += [f"  {line}" for line in (*self.diagnosis, *self.notes)]
         return "\n".join(lines)
+
+    __repr__ = __str__
 
     def as_dict(self):
         """Plain numbers and strings, for JSON."""

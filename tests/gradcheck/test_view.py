@@ -72,6 +72,10 @@ def test_a_notebook_shows_the_table_and_what_the_plain_report_says(lstm):
     assert "9 of 36" in said and "1 of 12" in said
 
 
+def test_a_prompt_shows_the_report(lstm):
+    assert repr(lstm) == str(lstm) and str(lstm).startswith("LSTM(") and "\n  weight_hh  (12, 3)" in str(lstm)
+
+
 def test_wrong_arrays_alone_have_a_map_with_every_gate_framed_and_counted(lstm):
     source = lstm._repr_html_()
     page = Page(source)
