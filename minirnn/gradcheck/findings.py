@@ -77,7 +77,7 @@ class TensorFinding:
 
 @dataclass(frozen=True, repr=False)
 class Finding:
-    """The result of a check; a prompt prints it as a report, a notebook shows more. ``verdict``, ``error`` and ``ok`` summarise it."""
+    """The result of a check: ``verdict``, ``error``, ``ok``. Printed it is a report, in a notebook also a picture."""
 
     name: str
     dtype: str
