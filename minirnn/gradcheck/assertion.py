@@ -40,11 +40,12 @@ def _found(what, rest, options):
         return what
     if isinstance(what, Problem):
         return check_cell(what, *rest, **options)
+    function = callable(what) and not isinstance(what, type)
     pair, tape = len(rest) + len(options.keys() & {"vjp", "args"}), len(rest) + ("inputs" in options)
-    if callable(what) and pair == 2:
+    if function and pair == 2:
         return signatures.described(check_vjp(what, *rest, **options))
-    if callable(what) and tape == 1 and not (rest and callable(rest[0])):
+    if function and tape == 1 and not (rest and callable(rest[0])):
         return check(what, *rest, **options)
     got = ", ".join(type(given).__name__ for given in (what, *rest))
-    expected = "f, vjp, args; or a module or function of Tensors, inputs; or a Problem; or a Finding alone"
+    expected = "f, vjp, args; or a module or function of Tensors, inputs; or a Problem; or what a check found"
     raise InputError(must_be("assert_gradients", "what it is given", expected, got))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minirnn.errors import DtypeError, InputError
-from minirnn.gradcheck import Verdict, check_autograd, check_jax, check_torch_function
+from minirnn.gradcheck import Verdict, assert_gradients, check, check_autograd, check_jax, check_torch_function
 
 RNG = np.random.default_rng(0)
 X, W = RNG.standard_normal((3, 4)), RNG.standard_normal((4, 2))
@@ -194,6 +194,17 @@ def test_a_function_that_marks_its_argument_dirty_passes(torch):
 def test_what_torch_is_given_wrongly_is_one_clear_line(torch, make, error, says):
     with pytest.raises(error, match=re.escape(says)):
         check_torch_function(*make(torch))
+
+
+def test_a_module_of_torch_is_checked_and_elsewhere_sent_there(torch):
+    module = torch.nn.LSTMCell(4, 2, dtype=torch.float64)
+    finding = check_torch_function(module, tensors(torch)[0])
+    assert finding.ok and finding.name == "LSTMCell" and [t.name for t in finding.tensors] == ["input"]
+    with pytest.raises(DtypeError, match="PyTorch's go to check_torch_function"):
+        check(module, [X])
+    with pytest.raises(InputError, match="or what a check found"):
+        assert_gradients(layer(torch), X)
+    assert_gradients(finding)
 
 
 def test_another_order_is_refused(torch):

@@ -120,7 +120,7 @@ def test_what_is_not_decided_fails_with_advice():
         assert_gradients(lambda x: x * rng.random(), lambda dy, x: dy, [A])
 
 
-@pytest.mark.parametrize("given", [(np.sin,), (np.sin, RIGHT), (3, RIGHT, [A]), (np.sin, RIGHT, [A], 1)])
+@pytest.mark.parametrize("given", [(np.sin,), (np.sin, RIGHT), (3, RIGHT, [A]), (np.sin, RIGHT, [A], 1), (float, A)])
 def test_anything_else_is_one_clear_line(given):
     with pytest.raises(InputError, match="what it is given must be f, vjp, args; or"):
         assert_gradients(*given)
