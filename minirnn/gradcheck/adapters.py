@@ -81,7 +81,7 @@ def check_autograd(f, args, **options):
         print(finding)
 
     Arrays of float32 and float64 are differentiated, other arguments handed through. f returns an array or a tuple of
-    arrays. Options as for ``check_vjp``; ``lenient`` is True unless said otherwise. -> Finding.
+    arrays. Options as for ``check_vjp``. -> Finding.
     Raises InputError without autograd, and in one line for whatever f and autograd raise; DtypeError for other types.
     """
     autograd = library("check_autograd", "autograd", "HIPS/autograd")
@@ -102,7 +102,7 @@ def check_autograd(f, args, **options):
         return tuple(back(tuple(dys)))
 
     arrays, names = [np.asarray(args[k]) for k in moved], [names[k] for k in moved]
-    return checked(name_of(f), lambda *floats: tuple(results(floats)), vjp, arrays, names, {"lenient": True, **options})
+    return checked(name_of(f), lambda *floats: tuple(results(floats)), vjp, arrays, names, options)
 
 
 def checked(name, values, vjp, arrays, names, options):

@@ -182,6 +182,21 @@ def test_a_function_that_marks_its_argument_dirty_passes(torch):
     assert check_torch_function(Doubled, x).ok and np.array_equal(x.numpy(), X)
 
 
+def test_what_is_handed_through_is_a_copy(torch):
+    counter = torch.zeros(3, dtype=torch.int64)
+
+    def counted(x, n):
+        n += 1
+        return x * 2 * n.sum()
+
+    assert check_torch_function(counted, tensors(torch)[0], counter).ok and not counter.any()
+
+
+def test_a_linear_function_passes_the_second_order_though_its_arguments_get_no_gradient(torch):
+    finding = check_torch_function(lambda x: 3 * x, tensors(torch)[0], order=2)
+    assert finding.ok and [t.name for t in finding.tensors] == ["x", "cotangent0"]
+
+
 @pytest.mark.parametrize(("make", "error", "says"), [
     (lambda torch: (3, torch.zeros(2)), DtypeError, "function must be a torch.autograd.Function or a function of"),
     (lambda torch: (torch.nn.Linear, torch.zeros(2)), DtypeError, "got Linear"),
@@ -310,6 +325,12 @@ def test_a_function_of_autograd_with_two_results_and_other_arguments_passes():
     f = lambda x, how, k: (anp.sin(x) * k, anp.sum(x**2)) if how == "both" else None
     finding = check_autograd(f, [X, "both", 2])
     assert finding.ok and [t.name for t in finding.tensors] == ["x"]
+
+
+def test_a_primitive_whose_gradient_is_wider_than_its_argument_passes_in_float32():
+    wide = primitive_of(lambda dx: dx.astype(float))
+    finding = check_autograd(wide, [X.astype("f"), W.astype("f")])
+    assert finding.ok and finding.dtype == "float32"
 
 
 def test_a_primitive_without_a_vjp_is_one_line():

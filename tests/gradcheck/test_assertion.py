@@ -124,3 +124,11 @@ def test_what_is_not_decided_fails_with_advice():
 def test_anything_else_is_one_clear_line(given):
     with pytest.raises(InputError, match="what it is given must be f, vjp, args; or"):
         assert_gradients(*given)
+
+
+def test_a_finding_is_asserted_as_it_is():
+    finding = check_vjp(np.sin, RIGHT, [A])
+    with pytest.raises(InputError, match="got Finding, ndarray"):
+        assert_gradients(finding, A)
+    with pytest.raises(InputError, match="got Finding"):
+        assert_gradients(finding, rtol=1e-3)

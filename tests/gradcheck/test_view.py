@@ -144,13 +144,24 @@ def test_large_arrays_share_cells_and_lose_no_wrong_entry():
     assert squares(source) == [1] and "w: 1 of 9100 entries wrong" in source and "rows: 130, columns: 70" in source
     every = view.heat_map(tensor(errors + 1e-3), 1e-8)
     assert squares(every) == [44 * 35] and len(every) < 60_000  # three rows and two columns to a cell
-    assert 'fill-opacity="1"' in every  # the one large error is not averaged away
+    full = re.search(r'fill-opacity="1" d="([^"]*)"', every).group(1)
+    assert full.count("M") == 1 and full.startswith(f"M{68 * view.WIDTH / 70:.1f} ")  # the largest of its six entries
 
 
 def test_cells_do_not_reach_over_the_border_of_a_gate():
     assert view._edges(200, [0, 50, 100, 150]) == [
         e for first in (0, 50, 100, 150) for e in range(first, first + 50, 4)] + [200]
     assert view._edges(3) == [0, 1, 2, 3] and len(view._edges(64)) == 65 and len(view._edges(65)) == 34
+
+
+def test_a_wrong_entry_is_coloured_inside_the_frame_of_its_gate_which_has_room_for_its_label():
+    errors = np.zeros((200, 2))
+    errors[49] = 1
+    source = view.heat_map(tensor(errors, tuple((g, 50 * k, 50 * k + 50) for k, g in enumerate("ifgo"))), 1e-8)
+    high = view.WIDTH / 200
+    assert re.findall(r"M[\d.]+ ([\d.]+)H[\d.]+V([\d.]+)", source)[0] == (f"{48 * high:.1f}", f"{50 * high:.1f}")
+    thin = Page(view.heat_map(tensor(np.eye(40), tuple((f"g{k}", k, k + 1) for k in range(40))), 1e-8))
+    assert {frame["height"] for frame in thin.of("rect", **{"class": "frame"})} == {f"{view.LINE:.1f}"}
 
 
 def test_what_was_not_measured_entry_by_entry_has_a_table_and_no_map():
