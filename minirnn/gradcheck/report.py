@@ -99,11 +99,12 @@ def write_html(folder, rows, headline):
     figures = {}
     for row in drawn:
         for part in row.parts:
-            if part.finding is not None and part.finding.tensors:
+            if part.finding is not None:
                 name = re.sub(r"[^A-Za-z0-9]+", "_", f"{row.kind} {row.name} {part.label}").strip("_")
-                figures[name] = (part.finding, png(v_curves(part.finding)))
+                figures[name] = (part.finding, png(v_curves(part.finding)) if part.finding.tensors else None)
     for name, (_, image) in figures.items():
-        (folder / f"{name}.png").write_bytes(image)
+        if image is not None:
+            (folder / f"{name}.png").write_bytes(image)
     page = folder / "report.html"
     page.write_text(_page(rows, figures, headline), encoding="utf-8")
     return page
@@ -117,5 +118,6 @@ def _page(rows, figures, headline):
     for name, (finding, image) in figures.items():
         kind, verdict = view.coloured(finding.verdict)
         heading = f"{html.escape(finding.name)}: <span class={kind}>{verdict}</span>"
-        curves.append(pages.Section(heading, view.body(finding) + pages.picture(image, f"V-curves of {name}")))
+        drawn = "" if image is None else pages.picture(image, f"V-curves of {name}")
+        curves.append(pages.Section(heading, view.body(finding) + drawn))
     return pages.page("Gradient report", curves, before=overview, style=view.STYLE)

@@ -47,20 +47,9 @@ def check_torch_function(function, *args, order=1, **options):
     name, names = name_of(function), _names(torch, function, own, len(args))
     call, moved = function.apply if own else function, _moved(torch, args, names)
     arrays, device = [args[k].detach().cpu().numpy() for k in moved], args[moved[0]].device
-    names = [names[k] for k in moved]
-
-    def results(*leaves):
-        given = [a.detach().clone() if isinstance(a, torch.Tensor) else a for a in args]
-        for k, leaf in zip(moved, leaves):
-            given[k] = leaf.clone()  # no leaf of the graph, so that it may be written to, as with ctx.mark_dirty
-        return [y for y in tupled(call(*given)) if isinstance(y, torch.Tensor)]
-
+    names, results = [names[k] for k in moved], _results(torch, call, args, moved)
     ys = in_one_line(name, results)(*_leaves(torch, arrays, device))
-    if any(y.is_complex() for y in ys):
-        raise DtypeError(must_be(name, "its result", "real", "complex numbers"))
-    kept = [k for k, y in enumerate(ys) if y.requires_grad]
-    if not kept:
-        raise InputError(must_be(name, "its result", "a tensor that has a gradient", "none"))
+    kept = _kept(name, ys)
 
     def first(*leaves):
         ys = results(*leaves)
@@ -101,6 +90,28 @@ def _names(torch, function, own, count):
     forward = getattr(function, "forward", function)
     ctx = own and function.setup_context is torch.autograd.Function.setup_context
     return argument_names(forward, count + ctx)[ctx:]
+
+
+def _results(torch, call, args, moved):
+    """The function of the moved tensors alone, which returns a list of the tensors that ``call`` returns."""
+
+    def results(*leaves):
+        given = [a.detach().clone() if isinstance(a, torch.Tensor) else a for a in args]
+        for k, leaf in zip(moved, leaves):
+            given[k] = leaf.clone()  # no leaf of the graph, so that it may be written to, as with ctx.mark_dirty
+        return [y for y in tupled(call(*given)) if isinstance(y, torch.Tensor)]
+
+    return results
+
+
+def _kept(name, ys):
+    """The numbers of the results that have a gradient."""
+    if any(y.is_complex() for y in ys):
+        raise DtypeError(must_be(name, "its result", "real", "complex numbers"))
+    kept = [k for k, y in enumerate(ys) if y.requires_grad]
+    if not kept:
+        raise InputError(must_be(name, "its result", "a tensor that has a gradient", "none"))
+    return kept
 
 
 def _leaves(torch, arrays, device):

@@ -233,3 +233,12 @@ def test_the_report_of_a_users_lstm_shows_the_gate(tmp_path, capsys):
     assert label == "weight_hh: 4 of 16 entries wrong; gates i: 0 of 4, f: 4 of 4, g: 0 of 4, o: 0 of 4"
     assert len(page.of("img")) == 1 and len(page.of("style")) == 1 and view.STYLE in source
     assert "weight_hh gate f is 2 times the right one" in "".join(page.text)
+
+
+def test_the_report_says_what_it_has_no_curves_of(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text("def forward(x):\n    return 2 * x\n\ndef backward(dy, x):\n    return None\n")
+    target = f"{tmp_path / 'mine.py'}:forward,backward"
+    assert main(["gradcheck", target, "--shapes", "3", "--report", str(tmp_path / "out")]) == 1
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    assert "did backward forget its return?" in "".join(page.text) and not page.of("img")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
