@@ -1,4 +1,7 @@
-"""minirnn: recurrent networks from first principles, proven by gradient checks and fast enough to train with."""
+"""minirnn: recurrent networks from first principles, proven by gradient checks and fast enough to train with.
+
+PYTEST_DONT_REWRITE: pytest, which has a plugin from here, need not mind that minirnn was imported before it.
+"""
 
 import importlib
 from typing import TYPE_CHECKING

@@ -50,6 +50,7 @@ def check_cell(
     name = name or f"{problem.cell}"
     options = {"constants": constants, "lenient": lenient}
     finding = compare(point, vjp, name=name, rtol=rtol, in_words=problem.in_words, **options)
+    finding = finding.with_blocks(problem.blocks)
     if finding.verdict is not Verdict.WRONG or finding.unclaimed or constants:
         return finding
     measured = {t.name: t.measured for t in finding.tensors if t.measured is not None}

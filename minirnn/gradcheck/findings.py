@@ -7,6 +7,7 @@ import numpy as np
 
 from minirnn.gradcheck.sweep import Slope
 from minirnn.gradcheck.verdict import Verdict, severest
+from minirnn.gradcheck.view import notebook
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class TensorFinding:
     errors: np.ndarray
     note: str = ""
     in_words: Callable | None = None  # (name, index) -> str
+    blocks: tuple = ()  # (label, first row, last row + 1) of each gate, where the array is made of gates
 
     @property
     def place(self):
@@ -73,9 +75,9 @@ class TensorFinding:
         return float(np.nanmin(self.errors)) if np.isfinite(self.errors).any() else np.inf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finding:
-    """The result of a check; prints as a report. ``verdict``, ``error`` and ``ok`` summarise it."""
+    """The result of a check: ``verdict``, ``error``, ``ok``. Printed it is a report, in a notebook also a picture."""
 
     name: str
     dtype: str
@@ -120,6 +122,13 @@ class Finding:
     def with_diagnosis(self, lines):
         return replace(self, diagnosis=tuple(lines))
 
+    def with_blocks(self, blocks):
+        """The same, its arrays with the blocks that blocks(name) says they are made of."""
+        return replace(self, tensors=tuple(replace(t, blocks=blocks(t.name)) for t in self.tensors))
+
+    def _repr_html_(self):
+        return notebook(self)
+
     def __str__(self):
         lines = [f"{self.name}: {self.verdict}"]
         if self.nondeterministic:
@@ -136,6 +145,8 @@ class Finding:
                 lines.append(f"  {'':<{width}}  worst at {t.place}: {t.worst}")
         lines += [f"  {line}" for line in (*self.diagnosis, *self.notes)]
         return "\n".join(lines)
+
+    __repr__ = __str__
 
     def as_dict(self):
         """Plain numbers and strings, for JSON."""

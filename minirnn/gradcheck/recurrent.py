@@ -61,6 +61,11 @@ class Problem:
         source = {"D": "input", "H": "unit"}.get(self.cell.shapes("D", "H")[name][-1]) if len(index) == 2 else None
         return f"{where} (gate {gate}, unit {unit}" + (f", from {source} {index[1]})" if source else ")")
 
+    def blocks(self, name):
+        """The gates an array is made of and their rows: (("i", 0, H), ("f", H, 2H), ...); () for one without gates."""
+        H, gates = self.cell.hidden(self.weights), self.cell.stacked(name) if name in self.cell.Weights._fields else ()
+        return tuple((gate, k * H, (k + 1) * H) for k, gate in enumerate(gates))
+
 
 @in_our_words
 def random_problem(cell, seed=0, *, T=4, B=3, D=5, H=2, masked=False, padded=False, dtype=np.float64, bias=True):

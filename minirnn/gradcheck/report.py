@@ -4,6 +4,7 @@ import html
 import re
 from pathlib import Path
 
+from minirnn.gradcheck import view
 from minirnn.gradcheck.verdict import Verdict
 from minirnn.plots import page as pages
 from minirnn.plots import png
@@ -98,27 +99,25 @@ def write_html(folder, rows, headline):
     figures = {}
     for row in drawn:
         for part in row.parts:
-            if part.finding is not None and part.finding.tensors:
+            if part.finding is not None:
                 name = re.sub(r"[^A-Za-z0-9]+", "_", f"{row.kind} {row.name} {part.label}").strip("_")
-                figures[name] = (part.finding, png(v_curves(part.finding)))
+                figures[name] = (part.finding, png(v_curves(part.finding)) if part.finding.tensors else None)
     for name, (_, image) in figures.items():
-        (folder / f"{name}.png").write_bytes(image)
+        if image is not None:
+            (folder / f"{name}.png").write_bytes(image)
     page = folder / "report.html"
     page.write_text(_page(rows, figures, headline), encoding="utf-8")
     return page
 
 
 def _page(rows, figures, headline):
-    listed = [[row.kind, row.name, _coloured(row.verdict),
+    listed = [[row.kind, row.name, view.coloured(row.verdict),
                ("n", ", ".join(f"{part.label} {part.error:.1e}" for part in row.parts))] for row in rows]
     overview = f"<p>{html.escape(headline)}</p>" + pages.table(["kind", "case", "verdict", "errors"], listed)
     curves = [pages.Section("", f"<p>{V_CURVES}</p>")]
     for name, (finding, image) in figures.items():
-        kind, verdict = _coloured(finding.verdict)
+        kind, verdict = view.coloured(finding.verdict)
         heading = f"{html.escape(finding.name)}: <span class={kind}>{verdict}</span>"
-        curves.append(pages.Section(heading, pages.picture(image, f"V-curves of {name}") + pages.text(str(finding))))
-    return pages.page("Gradient report", curves, before=overview)
-
-
-def _coloured(verdict):
-    return "good" if verdict is Verdict.PASS else "bad", str(verdict)
+        drawn = "" if image is None else pages.picture(image, f"V-curves of {name}")
+        curves.append(pages.Section(heading, view.body(finding) + drawn))
+    return pages.page("Gradient report", curves, before=overview, style=view.STYLE)

@@ -50,6 +50,11 @@ def describe_finding(finding):
     return lines
 
 
+def described(finding):
+    """The finding, with those lines where it is WRONG."""
+    return finding.with_diagnosis(describe_finding(finding)) if finding.verdict == "WRONG" else finding
+
+
 def diagnose(problem, claim, claimed, truth):
     """The diagnosis of a wrong recurrent gradient as lines of text.
 

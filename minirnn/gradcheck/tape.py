@@ -10,7 +10,6 @@ from minirnn.errors import DtypeError, InputError, must_be
 from minirnn.gradcheck import signatures
 from minirnn.gradcheck.check import check_vjp
 from minirnn.gradcheck.measurement import argument_names, tupled
-from minirnn.gradcheck.verdict import Verdict
 
 
 def check(function, inputs, *, order=1, name=None, names=None, cotangents=None, rng=0, **options):
@@ -29,6 +28,11 @@ def check(function, inputs, *, order=1, name=None, names=None, cotangents=None, 
     inputs = [a.value if isinstance(a, Tensor) else a for a in inputs]
     parameters = list(function.named_parameters()) if hasattr(function, "named_parameters") else []
     name = name or getattr(function, "__name__", type(function).__name__)
+    for _, parameter in parameters:
+        if not isinstance(parameter, Tensor):
+            got = f"{name} with a parameter of {type(parameter).__module__}"
+            cause = "PyTorch's go to check_torch_function"
+            raise DtypeError(must_be("gradcheck.check", "function", "a function or Module of minirnn's", got, cause))
     names = list(names) if names is not None else argument_names(getattr(function, "forward", function), len(inputs))
     names += [parameter for parameter, _ in parameters]
     arrays = [*inputs, *(tensor.value for _, tensor in parameters)]
@@ -48,9 +52,7 @@ def check(function, inputs, *, order=1, name=None, names=None, cotangents=None, 
         finding = check_vjp(
             second.values, second.vjp, [*arrays, *us], name=f"{name}, second order", names=names, rng=draw, **options
         )
-    if finding.verdict is Verdict.WRONG:
-        return finding.with_diagnosis(signatures.describe_finding(finding))
-    return finding
+    return signatures.described(finding)
 
 
 class _Call:

@@ -7,27 +7,31 @@ import base64
 import html
 from typing import NamedTuple
 
-STYLE = """:root { color-scheme: light dark; --paper: #fff; --ink: #1c1c1c; --soft: #666; --rule: #ddd; --bar: #f4f4f2;
+LIGHT = """--paper: #fff; --ink: #1c1c1c; --soft: #666; --rule: #ddd; --bar: #f4f4f2;
   --good: #17692c; --bad: #b00020;
   --c0: #0067a5; --c1: #c8500a; --c2: #008060; --c3: #b4489a; --c4: #8a6d00; --low: #0067a5; --high: #d9772b;
-  --none: #bbb; --minus: #0b5fa5; --plus: #c44e00; }
-@media (prefers-color-scheme: dark) { :root { --paper: #16181b; --ink: #e8e6e3; --soft: #a5a29d; --rule: #3a3d42;
+  --none: #bbb; --minus: #0b5fa5; --plus: #c44e00;"""
+DARK = """--paper: #16181b; --ink: #e8e6e3; --soft: #a5a29d; --rule: #3a3d42;
   --bar: #202328; --good: #4fc26f; --bad: #ff7a85;
   --c0: #5db8f5; --c1: #ff9d57; --c2: #3fcf9f; --c3: #eb94d2; --c4: #e3c64a; --low: #4fa8e8;
-  --high: #f08c3c; --none: #5a5d61; --minus: #58b4ff; --plus: #ff9146; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 1.5rem auto; padding: 0 1rem;
-  background: var(--paper); color: var(--ink) }
-h1 { font-size: 1.6rem; margin: 0 0 .5rem } h2 { font-size: 1.15rem; margin: 2rem 0 .2rem }
-h3 { font-size: 1rem; margin: 1rem 0 .2rem; color: var(--soft) }
-p { margin: .2rem 0 .5rem; max-width: 56rem } section p { color: var(--soft) }
+  --high: #f08c3c; --none: #5a5d61; --minus: #58b4ff; --plus: #ff9146;"""
+PARTS = """p { margin: .2rem 0 .5rem; max-width: 56rem }
 :focus-visible { outline: 2px solid var(--c1); outline-offset: 2px }
 .wide { overflow-x: auto } table { border-collapse: collapse; margin: .5rem 0 }
 td, th { padding: .15em .8em; text-align: left; border-bottom: 1px solid var(--rule) }
 td.n { font-variant-numeric: tabular-nums; white-space: nowrap }
 .good { color: var(--good) } .bad { color: var(--bad); font-weight: 600 }
 pre { background: var(--bar); padding: .8em; overflow-x: auto; font-size: .85rem }
-.made pre { white-space: pre-wrap }
-img { max-width: 100%; height: auto; background: #fff; border-radius: 4px }
+"""  # what also stands inside another page, such as a notebook
+STYLE = f""":root {{ color-scheme: light dark; {LIGHT} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {DARK} }} }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 1.5rem auto; padding: 0 1rem;
+  background: var(--paper); color: var(--ink) }}
+h1 {{ font-size: 1.6rem; margin: 0 0 .5rem }} h2 {{ font-size: 1.15rem; margin: 2rem 0 .2rem }}
+h3 {{ font-size: 1rem; margin: 1rem 0 .2rem; color: var(--soft) }}
+{PARTS}section p {{ color: var(--soft) }}
+.made pre {{ white-space: pre-wrap }}
+img {{ max-width: 100%; height: auto; background: #fff; border-radius: 4px }}
 """
 
 

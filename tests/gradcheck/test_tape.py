@@ -8,7 +8,7 @@ import pytest
 from minirnn import nn, ops
 from minirnn.autograd import Tensor, record
 from minirnn.cells import GRU, LSTM, RNN
-from minirnn.errors import InputError
+from minirnn.errors import DtypeError, InputError
 from minirnn.gradcheck import Verdict, check, check_cell, random_problem, recurrent, suite, suite_ops
 from minirnn.models import registry
 
@@ -138,6 +138,15 @@ def test_a_wrong_fused_gradient_would_be_diagnosed():
 
     finding = check_cell(problem, claim)
     assert "looks like: b_i receives the forget gate's delta" in finding.diagnosis, str(finding)
+
+
+def test_another_librarys_module_is_refused_in_one_line():
+    class Theirs:
+        named_parameters = lambda self: [("weight", np.ones(3))]
+        __call__ = lambda self, x: x
+
+    with pytest.raises(DtypeError, match="Module of minirnn's, got Theirs with a parameter of numpy"):
+        check(Theirs(), [np.ones(3)])
 
 
 def test_names_find_cases_by_kind_and_first_word():

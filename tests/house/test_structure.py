@@ -43,6 +43,7 @@ ARROWS = {
                "nn", "ops", "optim", "plots", "threads", "train", ""},
     "cli": {"errors", "threads", ""},
     "__main__": {"cli"},
+    "pytest_plugin": {"gradcheck"},
     "": {"autograd", "nn", "ops", "optim"},
 }
 # file of a model's folder -> the rooms it may import, and the files of its own folder; of another model only "model"
