@@ -7,16 +7,13 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
-
-import tyro
-from tyro.conf import FlagCreatePairsOff, arg
 
 from minirnn.bench import report, startup
 from minirnn.bench.interleave import Worker, compare, disagreement, peak_memory
 from minirnn.bench.workloads import GATES, Workload, catalogue
 from minirnn.errors import InputError, must_be
 from minirnn.files import write_atomically
+from minirnn.options import option, read
 
 HELP = """Time minirnn, alone or side by side with PyTorch and JAX: the same work, one process a library, in turn.
 
@@ -24,12 +21,10 @@ A line has each side's median and [quartiles] over rounds, how many times minirn
 share of the machine's peak, a large matrix product measured in the same run. Exit status 1 when two sides' gradients
 differ: then nothing is compared. In the workloads with dropout minirnn draws and applies a mask at every step; rivals
 do the same work without dropout, and so does minirnn on the side called no-masks.
-The side called bare-loop does what nn.unroll does without it.
-
-examples:
-  minirnn bench
-  minirnn bench --workloads 'lstm_|word-lm' --against torch,jax --torch-m
-  minirnn bench --workloads lstm_32 --against torch --json"""
+The side called bare-loop does what nn.unroll does without it."""
+EXAMPLES = ("minirnn bench", "minirnn bench --workloads 'lstm_|word-lm' --against torch,jax --torch-m",
+            "minirnn bench --workloads lstm_32 --against torch --json")
+WHAT, HOW = "what is timed", "how it is timed"
 
 RIVALS = {"torch": "PyTorch", "jax": "JAX"}  # package -> its name
 SOURCES = {
@@ -49,22 +44,22 @@ PRODUCT = {"N": 2048}  # large enough for every machine's peak
 class Options:
     """What ``minirnn bench`` was asked."""
 
-    workloads: Annotated[str, arg(metavar="REGEX", help="which; names from --list")] = "."
-    against: Annotated[str, arg(metavar="torch,jax", help="rivals, which must be installed")] = ""
-    torch_m: Annotated[bool, arg(help="time PyTorch also with glibc told to keep freed memory")] = False
-    kernels: Annotated[bool, arg(help="time the recurrent kernels also without modules and tape")] = False
-    grid: Annotated[bool, arg(help="add layers with B in 1..128, H in 32..1024, T of 10 and 100")] = False
-    names: Annotated[bool, arg(name="list", help="print the names there are")] = False
-    dtype: Literal["float32", "float64"] = "float32"
-    threads: Annotated[int, arg(help="of every library")] = 2
-    rounds: Annotated[int, arg(help="in each, every library has its turn")] = 7
-    seconds: Annotated[float, arg(help="of one batch of one library")] = 0.4
-    clock: Annotated[
-        Literal["wall", "process"], arg(help="process: processor time, for a busy machine; with --threads 1 only")
-    ] = "wall"
-    patience: Annotated[float, arg(help="seconds a workload may wait for a quiet machine")] = 20.0
-    as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
-    save: Annotated[Path | None, arg(metavar="FILE", help="write the JSON here as well, after every workload")] = None
+    workloads: str = option(".", "which; names from --list", metavar="REGEX", group=WHAT)
+    against: str = option("", "rivals, which must be installed", metavar="torch,jax", group=WHAT)
+    torch_m: bool = option(False, "time PyTorch also with glibc told to keep freed memory", group=WHAT)
+    kernels: bool = option(False, "time the recurrent kernels also without modules and tape", group=WHAT)
+    grid: bool = option(False, "add layers with B in 1..128, H in 32..1024, T of 10 and 100", group=WHAT)
+    names: bool = option(False, "print the names there are", name="list", group=WHAT)
+    dtype: str = option("float32", choices=("float32", "float64"), group=HOW)
+    threads: int = option(2, "of every library", group=HOW)
+    rounds: int = option(7, "in each, every library has its turn", group=HOW)
+    seconds: float = option(0.4, "of one batch of one library", group=HOW)
+    clock: str = option("wall", "process: processor time, for a busy machine; with --threads 1 only",
+                        choices=("wall", "process"), group=HOW)
+    patience: float = option(20.0, "seconds a workload may wait for a quiet machine", group=HOW)
+    as_json: bool = option(False, "print JSON for a program to read", name="json", group="what is told")
+    save: Path | None = option(None, "write the JSON here as well, after every workload", metavar="FILE",
+                               group="what is told")
 
 
 def _pattern(text):
@@ -76,7 +71,9 @@ def _pattern(text):
 
 def main(argv):
     """Run ``minirnn bench``; returns the exit status: 0 measured, 1 the gradients disagree, 2 bad input."""
-    options = tyro.cli(Options, args=argv, prog="minirnn bench", description=HELP, config=(FlagCreatePairsOff,))
+    options = read(Options, argv, "minirnn bench", HELP, EXAMPLES)
+    if options is None:
+        return 0
     known = catalogue(options.dtype, options.grid)
     if options.names:
         print("\n".join([*known, "start-up"]))

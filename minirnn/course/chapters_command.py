@@ -6,68 +6,61 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import tyro
 
 from minirnn.course import chapters
 from minirnn.course.equations import checkout
 from minirnn.errors import InputError, must_be
+from minirnn.options import option, read_one_of
 from minirnn.threads import threads_of_kernels
 
-Names = Annotated[list[str], tyro.conf.Positional]
+NAMES = {"help": "chapters, as 02c or 02c_recurrent_networks_and_bptt; all when left out", "metavar": "CHAPTER",
+         "positional": True}
+FOLDER = {"help": "where the notebooks are; this clone's chapters/ when left out", "metavar": "FOLDER"}
 
 
 @dataclass(frozen=True)
 class List:
     """List the chapters. Example: minirnn chapters list"""
 
-    folder: Path | None = None
-    """Where the notebooks are; this clone's chapters/ when left out."""
-    json: bool = False
-    """Print JSON."""
+    folder: Path | None = option(None, **FOLDER)
+    json: bool = option(False, "print JSON for a program to read")
 
 
 @dataclass(frozen=True)
 class Run:
     """Run chapters on a clean kernel, keep nothing; exit status 1 when one fails. Example: minirnn chapters run 02c"""
 
-    names: Names = field(default_factory=list)
-    """Chapters, as 02c or 02c_recurrent_networks_and_bptt; all when left out."""
-    folder: Path | None = None
-    """Where the notebooks are; this clone's chapters/ when left out."""
-    jobs: int = 1
-    """So many at once, which share the kernels' threads out."""
+    names: tuple[str, ...] = option((), **NAMES)
+    folder: Path | None = option(None, **FOLDER)
+    jobs: int = option(1, "so many at once, which share the kernels' threads out")
 
 
 @dataclass(frozen=True)
 class Build:
     """Run chapters on a clean kernel and store them with their outputs. Example: minirnn chapters build 02d"""
 
-    names: Names = field(default_factory=list)
-    """Chapters, as 02c or 02c_recurrent_networks_and_bptt; all when left out."""
-    folder: Path | None = None
-    """Where the notebooks are; this clone's chapters/ when left out."""
+    names: tuple[str, ...] = option((), **NAMES)
+    folder: Path | None = option(None, **FOLDER)
 
 
 def main(argv):
     """Chapters of the course: list, run or build them."""
-    options = tyro.extras.subcommand_cli_from_dict(
-        {"list": List, "run": Run, "build": Build}, prog="minirnn chapters", description=main.__doc__, args=argv
-    )
+    name, options = read_one_of({"list": List, "run": Run, "build": Build}, argv, "minirnn chapters", main.__doc__)
+    if options is None:
+        return 0
     for package in ("nbformat", "nbclient", "ipykernel"):
         if importlib.util.find_spec(package) is None:
             raise InputError(f"chapters: {package} is not installed; install minirnn[course]")
     folder = options.folder if options.folder is not None else checkout() / "chapters"
     if not folder.is_dir():
         raise InputError(f"chapters: folder must be an existing folder, got {folder}")
-    if isinstance(options, List):
+    if name == "list":
         return _list(folder, options.json)
-    if isinstance(options, Run) and options.jobs < 1:
+    if name == "run" and options.jobs < 1:
         raise InputError(must_be("chapters", "--jobs", "at least 1", options.jobs))
-    return _each(folder, options.names, isinstance(options, Build), getattr(options, "jobs", 1))
+    return _each(folder, options.names, name == "build", getattr(options, "jobs", 1))
 
 
 def _list(folder, as_json):

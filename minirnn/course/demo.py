@@ -5,13 +5,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from minirnn.errors import InputError
 from minirnn.gradcheck import Verdict, report, suite
 from minirnn.models import registry
 from minirnn.models.language_model.sample import Options as Sample
 from minirnn.models.language_model.sample import sample
+from minirnn.options import option, read
 from minirnn.plots import png
 from minirnn.plots.curves import learning_curves
 from minirnn.plots.page import Section, page, picture, text
@@ -32,23 +31,20 @@ NEXT = """`. .venv/bin/activate` puts minirnn on the path; then
 class Options:
     """Three minutes on two cores: (1) prove the LSTM's gradients three ways, (2) train the word language model of
     thesis sec. 3.4.2 at classroom scale on Python's own help texts, without and with recurrent dropout, (3) compare,
-    sample, and write report.html. Interrupted or repeated, it goes on where it was. Example: minirnn demo
+    sample, and write report.html. Interrupted or repeated, it goes on where it was.
     """
 
-    runs: Path = Path("runs")
-    """Where the folder demo/ is made."""
-    epochs: int = 24
-    """Epochs of each model."""
-    hidden: int = 128
-    """Units of the LSTM and size of the embedding."""
-    seed: int = 0
-    """Seed of weights, masks and sample."""
-    fresh: bool = False
-    """Delete the folder demo/ of an earlier demo first."""
+    runs: Path = option(Path("runs"), "where the folder demo/ is made", metavar="FOLDER")
+    epochs: int = option(24, "epochs of each model")
+    hidden: int = option(128, "units of the LSTM and size of the embedding")
+    seed: int = option(0, "of weights, masks and sample")
+    fresh: bool = option(False, "delete the folder demo/ of an earlier demo first")
 
 
 def main(argv):
-    options = tyro.cli(Options, prog="minirnn demo", args=argv, config=(tyro.conf.FlagCreatePairsOff,))
+    options = read(Options, argv, "minirnn demo", Options.__doc__, ("minirnn demo",))
+    if options is None:
+        return 0
     start, folder = time.monotonic(), options.runs / "demo"
     configs = {name: _configuration(options, difference) for name, difference in RUNS.items()}  # or say what is wrong
     if options.fresh and folder.exists():

@@ -2,29 +2,29 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Annotated
-
-import tyro
 
 from minirnn.course.equations import SOURCES, checkout, collect
 from minirnn.errors import InputError
+from minirnn.options import option, read
 
 
 @dataclass(frozen=True)
 class Options:
     """List every equation of the sources that the code implements: where it is computed, tested and derived.
 
-    Exit status 1 when a cited equation has no chapter. Examples: minirnn equations 2.2.5; minirnn equations speed G4
+    Exit status 1 when a cited equation has no chapter.
     """
 
-    name: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """One equation, 2.2.5 of the thesis or speed G4 of another source, or all of a source, speed; all when left out."""
-    json: bool = False
-    """Print JSON."""
+    name: tuple[str, ...] = option((), "one equation, 2.2.5 of the thesis or speed G4 of another source, or all of a "
+                                   "source, speed; all when left out", metavar="EQUATION", positional=True)
+    json: bool = option(False, "print JSON for a program to read")
 
 
 def main(argv):
-    options = tyro.cli(Options, prog="minirnn equations", args=argv)
+    options = read(Options, argv, "minirnn equations", Options.__doc__,
+                   ("minirnn equations 2.2.5", "minirnn equations speed G4"))
+    if options is None:
+        return 0
     equations = collect(checkout())
     if options.name:
         asked = " ".join(options.name).removeprefix("thesis ")

@@ -3,10 +3,8 @@
 import json
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import tyro
 
 from minirnn.data import SETS
 from minirnn.data.download import DownloadFailed, content_hash
@@ -14,27 +12,45 @@ from minirnn.data.registry import cache_folder, data_folder, fetch, find_set, lo
 from minirnn.data.report import Report
 from minirnn.errors import InputError
 from minirnn.files import make_folder, write_atomically
+from minirnn.options import option, read_one_of
 
-Folder = Annotated[
-    Path | None, tyro.conf.arg(name="data-folder", aliases=["--data"], metavar="DIR", help="default MINIRNN_DATA")
-]
-Json = Annotated[bool, tyro.conf.arg(name="json", help="print JSON for a program to read")]
-Names = Annotated[
-    tuple[str, ...],
-    tyro.conf.Positional,
-    tyro.conf.arg(name="set", metavar="SET...", help="names from 'minirnn data list'"),
-]
-Name = Annotated[
-    str, tyro.conf.Positional, tyro.conf.arg(name="set", metavar="SET", help="a name from 'minirnn data list'")
-]
-Flags = tyro.conf.FlagCreatePairsOff  # --json without a --no-json beside it
+FOLDER = {"help": "where the files are; default MINIRNN_DATA", "name": "data-folder", "metavar": "FOLDER"}
+JSON = {"help": "print JSON for a program to read", "name": "json"}
+SET = {"help": "names from 'minirnn data list'", "metavar": "SET", "positional": True}
 
 
-def list_sets(folder: Folder = None, as_json: Json = False) -> int:
-    """List the data sets: where each is now, its licence.
+@dataclass(frozen=True)
+class Folders:
+    """List the data sets: where each is now, its licence. Example: minirnn data list --json"""
 
-    Example: minirnn data list --json
+    folder: Path | None = option(None, **FOLDER)
+    as_json: bool = option(False, **JSON)
+
+
+@dataclass(frozen=True)
+class Doctor(Folders):
+    """Check folders and the hash of every file present; status 1 when something is wrong. Example: minirnn data doctor
     """
+
+
+@dataclass(frozen=True)
+class One(Folders):
+    """Print the paths of a set's files; status 1 when one is missing. Example: minirnn data path ptb"""
+
+    name: str = option("", **SET)
+
+
+@dataclass(frozen=True)
+class Fetch(Folders):
+    """Download sets into the cache: verified, resumable, from the first mirror that works. Example: minirnn data fetch
+    ptb mnist
+    """
+
+    names: tuple[str, ...] = option((), **SET)
+
+
+def list_sets(folder, as_json):
+    """Print where each set is now, and its licence -> 0."""
     rows = [
         {
             "name": e.name,
@@ -56,11 +72,10 @@ def list_sets(folder: Folder = None, as_json: Json = False) -> int:
     return 0
 
 
-def path_of_set(name: Name, folder: Folder = None, as_json: Json = False) -> int:
-    """Print the paths of a set's files; status 1 when one is missing.
-
-    Example: minirnn data path ptb
-    """
+def path_of_set(folder, as_json, name):
+    """Print the paths of a set's files -> 1 when one is missing."""
+    if not name:
+        raise InputError("data path: SET must be a name from 'minirnn data list', got none")
     entry = find_set(name, SETS)
     paths = {file.path: locate(file, folder)[0] for file in entry.files}
     missing = [name for name, path in paths.items() if path is None]
@@ -76,11 +91,8 @@ def path_of_set(name: Name, folder: Folder = None, as_json: Json = False) -> int
     return 1 if missing else 0
 
 
-def fetch_sets(names: Names, folder: Folder = None, as_json: Json = False) -> int:
-    """Download sets into the cache: verified, resumable, from the first mirror that works.
-
-    Example: minirnn data fetch ptb mnist
-    """
+def fetch_sets(folder, as_json, names):
+    """Download sets into the cache -> 1 when one could not be had."""
     if not names:
         raise InputError("data fetch: set must be at least one name, got none; see 'minirnn data list'")
     result, failed = {}, False
@@ -118,11 +130,8 @@ def discard_damaged(entry, folder):
             path.unlink()
 
 
-def doctor(folder: Folder = None, as_json: Json = False) -> int:
-    """Check folders and the hash of every file present; status 1 when something is wrong.
-
-    Example: minirnn data doctor
-    """
+def doctor(folder, as_json):
+    """Print what is wrong with folders and files -> 1 when something is."""
     findings = [*check_folders(folder), *check_files(folder)]
     if as_json:
         print(json.dumps([dict(zip(("state", "what", "detail"), finding)) for finding in findings], indent=1))
@@ -192,11 +201,8 @@ def state_of(entry, folder):
 
 def main(argv):
     """Run ``minirnn data``; 0 when what was asked holds, 1 when not, 2 for bad input."""
-    commands = {"list": list_sets, "path": path_of_set, "fetch": fetch_sets, "doctor": doctor}
-    return tyro.extras.subcommand_cli_from_dict(
-        commands,
-        args=argv,
-        prog="minirnn data",
-        description="Data sets. Example: minirnn data fetch ptb",
-        config=(Flags,),
-    )
+    commands = {"list": (Folders, list_sets), "path": (One, path_of_set), "fetch": (Fetch, fetch_sets),
+                "doctor": (Doctor, doctor)}
+    about = "Data sets: where they are, how to get them. Example: minirnn data fetch ptb"
+    name, options = read_one_of({n: cls for n, (cls, _) in commands.items()}, argv, "minirnn data", about)
+    return 0 if options is None else commands[name][1](**vars(options))

@@ -11,6 +11,7 @@ from minirnn.array import array_of, check_float, device_of, to_cpu, to_device, x
 from minirnn.errors import DtypeError, InputError, in_our_words, must_be
 from minirnn.gradcheck import sweep
 
+WHOLE = 2**20  # larger numbers of float32 look whole, whatever they are
 NEAR, FAR = 2.0**-42, 1e-4  # shares by which arguments change: beneath float32's roundings, and well above them
 # what functions that cannot take a complex argument raise when tried; anything else is a defect and is shown
 NOT_COMPLEX = (TypeError, ValueError, NotImplementedError, np.exceptions.ComplexWarning)
@@ -86,9 +87,11 @@ class Measurement:
         wide = [k for k, y in enumerate(first) if y.dtype.kind == "f"]
         of = lambda ys: np.concatenate([to_cpu(tupled(ys)[k]).ravel() for k in wide] or [np.empty(0)])
         y = of(first)
-        shaken = [of(self._shaken(share, self.floats)) for share in (NEAR, FAR)]
-        if all((ys == ys.astype(np.float32)).all() for ys in (y, *shaken)):
-            return bool((y != np.round(y)).any())
+        every = np.concatenate([y, *(of(self._shaken(share, self.floats)) for share in (NEAR, FAR))])
+        with np.errstate(over="ignore"):
+            narrow = (every == every.astype(np.float32)).all()
+        if narrow:
+            return bool(((every != np.round(every)) | (np.abs(every) > WHOLE)).any())
         for k in self.floats:
             near, far = (of(self._shaken(share, [k])) for share in (NEAR, FAR))
             if y.shape == near.shape == far.shape:

@@ -4,10 +4,6 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
-
-import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from minirnn.cells import CELLS, find, near
 from minirnn.errors import InputError, must_be
@@ -17,40 +13,39 @@ from minirnn.inspect.page import page
 from minirnn.inspect.run import inspect_run
 from minirnn.inspect.specimen import inspect_cell
 from minirnn.nn.recurrent_dropout import ALIASES, SCHEMES
+from minirnn.options import option, read
 from minirnn.train.supervised import need_rate
 
 HELP = f"""Look into a recurrent layer, per gate and time step: gradient norms, saturation, dropout masks, contents, and
 singular values of the step. One HTML file that needs no network, with a slider over the checkpoints of a training run
 ('minirnn train word-lm --snapshots 8' keeps some from the whole of it) or over settings of a random cell.
 
-cells: {", ".join(CELLS)}
-
-examples:
-  minirnn inspect runs/ptb
-  minirnn inspect runs/ptb --text "the company said it expects"
-  minirnn inspect lstm --rate 0.25 --steps 60"""
+cells: {", ".join(CELLS)}"""
+EXAMPLES = ("minirnn inspect runs/ptb", 'minirnn inspect runs/ptb --text "the company said it expects"',
+            "minirnn inspect lstm --rate 0.25 --steps 60")
+RUN, CELL = "of a run", "of a random cell"
 
 
 @dataclass(frozen=True)
 class Options:
     """What ``minirnn inspect`` was asked."""
 
-    target: Annotated[str, Positional, arg(metavar="RUN|CELL", help="a run folder of 'minirnn train', or a cell")]
-    out: Annotated[Path | None, arg(help="the file; default RUN/inspect.html or ./inspect-CELL.html")] = None
-    as_json: Annotated[bool, arg(name="json", help="print the numbers instead; the page only where --out asks")] = False
-    steps: Annotated[int | None, arg(help="time steps; default the run's window, or 40")] = None
-    batch: Annotated[int | None, arg(help="sequences side by side; default the run's, or 8")] = None
-    split: Annotated[
-        Literal["train", "valid", "test"] | None, arg(help="RUN: which text, its first window (default valid)")
-    ] = None
-    text: Annotated[str | None, arg(help="RUN: this text instead, as typed here")] = None
-    data_folder: Annotated[Path | None, arg(help="RUN: where the data are; default MINIRNN_DATA")] = None
-    evaluate: Annotated[bool, arg(help="RUN: as in evaluation, nothing dropped")] = False
-    hidden: Annotated[int | None, arg(help="CELL: units (default 32)")] = None
-    seed: Annotated[int | None, arg(help="CELL: of its weights, input and masks (default 0)")] = None
-    rate: Annotated[float | None, arg(help="CELL: recurrent dropout, probability of dropping (default 0)")] = None
-    scheme: Annotated[Literal[*SCHEMES, *ALIASES] | None, arg(help="CELL: what is dropped")] = None
-    sampling: Annotated[Literal["per_step", "per_sequence"] | None, arg(help="CELL: how often")] = None
+    target: str = option(metavar="RUN|CELL", help="a run folder of 'minirnn train', or a cell", positional=True,
+                         group="what to look into")
+    out: Path | None = option(None, "the file; default RUN/inspect.html or ./inspect-CELL.html", metavar="FILE")
+    as_json: bool = option(False, "print the numbers instead; the page only where --out asks", name="json")
+    steps: int | None = option(None, "time steps; default the run's window, or 40")
+    batch: int | None = option(None, "sequences side by side; default the run's, or 8")
+    split: str | None = option(None, "which text, its first window; default valid", group=RUN,
+                               choices=("train", "valid", "test"))
+    text: str | None = option(None, "this text instead, as typed here", group=RUN)
+    data_folder: Path | None = option(None, "where the data are; default MINIRNN_DATA", metavar="FOLDER", group=RUN)
+    evaluate: bool = option(False, "as in evaluation, nothing dropped", group=RUN)
+    hidden: int | None = option(None, "units; default 32", group=CELL)
+    seed: int | None = option(None, "of its weights, input and masks; default 0", group=CELL)
+    rate: float | None = option(None, "recurrent dropout, probability of dropping; default 0", group=CELL)
+    scheme: str | None = option(None, "what is dropped", choices=(*SCHEMES, *ALIASES), group=CELL)
+    sampling: str | None = option(None, "how often", choices=("per_step", "per_sequence"), group=CELL)
 
 
 OF_RUN, OF_CELL = ("split", "text", "data_folder", "evaluate"), ("hidden", "seed", "rate", "scheme", "sampling")
@@ -58,7 +53,9 @@ OF_RUN, OF_CELL = ("split", "text", "data_folder", "evaluate"), ("hidden", "seed
 
 def main(argv):
     """Run ``minirnn inspect``; returns the exit status: 0 the page is written, 2 bad input."""
-    options = tyro.cli(Options, args=argv, prog="minirnn inspect", description=HELP, config=(FlagCreatePairsOff,))
+    options = read(Options, argv, "minirnn inspect", HELP, EXAMPLES)
+    if options is None:
+        return 0
     is_run = is_run_folder(options.target)
     given = {name: value for name, value in vars(options).items() if value is not None and value is not False}
     for name in OF_CELL if is_run else OF_RUN:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from minirnn.models import registry
-from minirnn.train.options import Parser
+from minirnn.options import Parser
 
 RESULTS = Path(__file__).resolve().parents[2] / "chapters" / "results"
 WORDS = {True: "held", False: "not held", None: "not judged"}

@@ -5,16 +5,13 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
-
-import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from minirnn.errors import InputError, must_be
 from minirnn.experiments.jobs import jobs_of, run_jobs
 from minirnn.experiments.table import as_json, outcome, text
 from minirnn.files import check_writable, write_atomically
 from minirnn.models import registry
+from minirnn.options import option, read
 from minirnn.plots import png
 
 EXPERIMENTS = tuple(sorted(table for model in registry.MODELS.values() for table in model.tables))
@@ -22,39 +19,39 @@ HELP = """Run a table or figure of the sources; print paper | ours mean ± sd | 
 
 Each row and seed is a run of its own: interrupted ones go on where they were, finished ones are reused, also by another
 experiment that needs the same run. Exit status: 0 all rows are complete and no claim failed, 1 a claim failed, a
-run diverged or is not there, 2 bad input, 130 or 143 interrupted.
-
-examples:
-  minirnn reproduce table-3.1
-  minirnn reproduce table-3.2 --rows 'ours|none' --jobs 2
-  minirnn reproduce table-3.2 --scale paper --rows '^none$'
-  minirnn reproduce table-3.1 --scale smoke --json"""
+run diverged or is not there, 2 bad input, 130 or 143 interrupted."""
+EXAMPLES = ("minirnn reproduce table-3.1", "minirnn reproduce table-3.2 --rows 'ours|none' --jobs 2",
+            "minirnn reproduce table-3.2 --scale paper --rows '^none$'",
+            "minirnn reproduce table-3.1 --scale smoke --json")
+WHAT, WHERE = "what is run", "where it is kept, what is told"
 
 
 @dataclass(frozen=True)
 class Options:
     """What ``minirnn reproduce`` was asked."""
 
-    name: Annotated[Positional[str | None], arg(metavar="NAME", help=", ".join(EXPERIMENTS))] = None
-    scale: Annotated[
-        Literal["smoke", "classroom", "paper"], arg(help="seconds; minutes on two cores; the source's own sizes")
-    ] = "classroom"
-    rows: Annotated[str | None, arg(metavar="REGEX", help="only the rows whose names match; see --list")] = None
-    seeds: Annotated[int | None, arg(help="runs of every row; default: what the scale says")] = None
-    jobs: Annotated[int, arg(help="runs at once, in processes that share the threads out")] = 1
-    runs: Annotated[Path, arg(help="where the run folders are kept")] = Path("runs/reproduce")
-    data_folder: Annotated[Path | None, arg(help="where the sets' files are; default MINIRNN_DATA")] = None
-    figure: Annotated[Path | None, arg(metavar="PNG", help="the figure; default --runs/NAME-SCALE.png")] = None
-    names: Annotated[bool, arg(name="list", help="print the experiments, or the rows of NAME, and end")] = False
-    finished: Annotated[bool, arg(help="run nothing: show what is complete")] = False
-    as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
-    save: Annotated[Path | None, arg(metavar="FILE", help="write the JSON here as well")] = None
-    silent: Annotated[bool, arg(help="no progress")] = False
+    name: str | None = option(None, ", ".join(EXPERIMENTS), metavar="NAME", positional=True, group=WHAT)
+    scale: str = option("classroom", "seconds; minutes on two cores; the source's own sizes",
+                        choices=("smoke", "classroom", "paper"), group=WHAT)
+    rows: str | None = option(None, "only the rows whose names match; see --list", metavar="REGEX", group=WHAT)
+    seeds: int | None = option(None, "runs of every row; default: what the scale says", group=WHAT)
+    jobs: int = option(1, "runs at once, in processes that share the threads out", group=WHAT)
+    names: bool = option(False, "print the experiments, or the rows of NAME, and end", name="list", group=WHAT)
+    finished: bool = option(False, "run nothing: show what is complete", group=WHAT)
+    runs: Path = option(Path("runs/reproduce"), "where the run folders are kept", metavar="FOLDER", group=WHERE)
+    data_folder: Path | None = option(None, "where the sets' files are; default MINIRNN_DATA", metavar="FOLDER",
+                                      group=WHERE)
+    figure: Path | None = option(None, "the figure; default --runs/NAME-SCALE.png", metavar="PNG", group=WHERE)
+    save: Path | None = option(None, "write the JSON here as well", metavar="FILE", group=WHERE)
+    as_json: bool = option(False, "print JSON for a program to read", name="json", group=WHERE)
+    silent: bool = option(False, "no progress", group=WHERE)
 
 
 def main(argv):
     """Run ``minirnn reproduce``; returns the exit status that HELP gives."""
-    options = tyro.cli(Options, args=argv, prog="minirnn reproduce", description=HELP, config=(FlagCreatePairsOff,))
+    options = read(Options, argv, "minirnn reproduce", HELP, EXAMPLES)
+    if options is None:
+        return 0
     if options.name is None and not options.names:
         raise InputError(must_be("reproduce", "NAME", f"one of {', '.join(EXPERIMENTS)}", "none"))
     if options.name is None:
@@ -66,9 +63,9 @@ def main(argv):
         keys = [row.key for row in experiment.rows]
         print(json.dumps(keys) if options.as_json else "\n".join(keys))
         return 0
-    for option, path in (("--save", options.save), ("--figure", options.figure)):
+    for flag, path in (("--save", options.save), ("--figure", options.figure)):
         if path is not None:
-            check_writable(path, "reproduce", option)
+            check_writable(path, "reproduce", flag)
     scale = experiment.scales[options.scale]
     seeds = scale.seeds if options.seeds is None else options.seeds
     for name, value in (("--seeds", seeds), ("--jobs", options.jobs)):

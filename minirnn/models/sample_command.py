@@ -7,7 +7,8 @@ from pathlib import Path
 from minirnn.errors import InputError, must_be, printable
 from minirnn.files import make_folder, write_atomically
 from minirnn.models import registry
-from minirnn.train.options import Parser, add_options
+from minirnn.options import Parser
+from minirnn.train.options import add_options
 
 USAGE = """usage: minirnn sample RUN [options]     text from a language model, tags of a tagger, classes of a classifier
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from minirnn.errors import InputError, must_be
 from minirnn.files import check_writable, write_atomically
 from minirnn.models import registry
+from minirnn.options import Parser
 from minirnn.plots import png
 from minirnn.plots.curves import run_curves
 from minirnn.plots.page import Section, page, picture, table, text
-from minirnn.train.options import Parser
 from minirnn.train.run_folder import RunFolder
 
 PICTURES, TEXTS = (".png",), (".txt", ".json")

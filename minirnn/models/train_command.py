@@ -7,7 +7,8 @@ from pathlib import Path
 from minirnn.errors import InputError, must_be, near
 from minirnn.files import naming
 from minirnn.models import registry
-from minirnn.train.options import Parser, add_options
+from minirnn.options import Parser
+from minirnn.train.options import add_options
 
 EXIT_STATUS = """Exit status: 0 trained to the end, 1 given up (updates stayed non-finite),
 2 bad input or a full disk, 130 or 143 interrupted by Ctrl-C or SIGTERM after
@@ -36,7 +37,7 @@ def parser_of(name, preset=None, **given):
     known = list(registry.presets(name))
     parser = Parser(
         f"minirnn train {name}",
-        f"Train {name}: {registry.MODELS[name].about}.\nExample: minirnn train {name} --quick --name first",
+        f"Train {name}: {registry.MODELS[name].about}.\n\nExample: minirnn train {name} --quick --name first",
         f"{NONE_HELP}\n{EXIT_STATUS}",
     )
     run = parser.add_argument_group("what to train, and where")

@@ -1,73 +1,14 @@
 """The command line of a configuration: an option for each entry, with true defaults, in groups."""
 
 import argparse
-import re
-import shutil
-import textwrap
 import typing
 from dataclasses import fields
 
-from minirnn.errors import InputError, near
+from minirnn.errors import InputError
+from minirnn.options import METAVARS, typed
 from minirnn.train.config import Config, may_be_none
 
-METAVARS = {int: "N", float: "X", str: "TEXT"}
 NONE = "none"  # how None is written
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse with the house's errors (InputError, which the command line prints) and no abbreviated options."""
-
-    def __init__(self, prog, description, epilog=None):
-        super().__init__(prog=prog, description=description, epilog=epilog, add_help=False, allow_abbrev=False,
-                         formatter_class=Formatter, argument_default=argparse.SUPPRESS)
-
-    @property
-    def where(self):
-        """How errors begin."""
-        return self.prog.removeprefix("minirnn ")
-
-    def error(self, message):
-        raise InputError(f"{self.where}: {_in_our_words(message)}")
-
-    def parse(self, argv, elsewhere=lambda flag: ""):
-        """The options given, {name: value}; InputError with near names for one that is unknown.
-
-        ``elsewhere(flag)`` says in words where an unknown flag belongs, "--window is an option of word-lm", "" if
-        nowhere.
-        """
-        found, unknown = self.parse_known_args(argv)
-        if unknown:
-            flag = unknown[0].partition("=")[0]
-            known = [each.lstrip("-") for action in self._actions for each in action.option_strings]
-            meant = near(flag.lstrip("-"), known).replace("mean ", "mean --") if flag.startswith("-") else ""
-            hints = [hint for hint in (meant, elsewhere(flag)) if hint]
-            raise InputError("; ".join([f"{self.where}: option must be one that it has, got {flag!r}", *hints]))
-        return vars(found)
-
-
-class Formatter(argparse.RawDescriptionHelpFormatter):
-    """Help of at most 100 columns, and no more than the terminal has."""
-
-    def __init__(self, prog):
-        super().__init__(prog, max_help_position=30, width=min(100, shutil.get_terminal_size((80, 24)).columns) - 2)
-
-    def _split_lines(self, text, width):  # "epoch-decay" is one word
-        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
-
-    def _format_usage(self, usage, actions, groups, prefix):
-        return f"usage: {usage or self._prog + ' [options]'}\n\n"
-
-
-def _in_our_words(message):
-    """"argument --seed: expected one argument" -> "--seed must have one argument"; so too for choices and types."""
-    message = re.sub(r"^argument (\S+): ", r"\1 ", message)
-    choice = re.fullmatch(r"(.*)invalid choice: '(.*)' \(choose from (.*)\)", message)
-    if choice:
-        flag, got, known = choice[1].strip(), choice[2], choice[3].replace("'", "")
-        hint = near(got, known.split(", "))
-        return f"{flag} must be one of {known}, got {got!r}" + (f"; {hint}" if hint else "")
-    message = re.sub(r"invalid (.*) value: ", r"must be a \1, got ", message)
-    return message.replace(" expected ", " must have ")
 
 
 def add_options(parser, config):
@@ -139,9 +80,9 @@ def _value_of(kind, optional):
             if text not in ("yes", "no"):
                 raise argparse.ArgumentTypeError(f"must be yes or no, got {text!r}")
             return text == "yes"
-        return kind(text)
+        return typed(kind)(text)
 
-    read.__name__ = {int: "whole number", float: "number"}.get(kind, "text")
+    read.__name__ = typed(kind).__name__
     return read
 
 

@@ -30,7 +30,7 @@ def test_path_is_status_1_when_files_are_absent(capsys, tmp_path):
     assert "minirnn data fetch tinyshakespeare" in capsys.readouterr().err
     (tmp_path / "tinyshakespeare").mkdir()
     (tmp_path / "tinyshakespeare/input.txt").write_text("anything")
-    assert main(["data", "path", "tinyshakespeare", "--data", str(tmp_path)]) == 0
+    assert main(["data", "path", "tinyshakespeare", "--data-folder", str(tmp_path)]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "tinyshakespeare/input.txt")
     assert main(["data", "path", "tinyshakespeare", "--json"]) == 1
     assert json.loads(capsys.readouterr().out) == {"tinyshakespeare/input.txt": None}
@@ -42,7 +42,7 @@ def test_path_is_status_1_when_files_are_absent(capsys, tmp_path):
         (["path", "mnits"], "did you mean mnist"),
         (["fetch", "pbt"], "did you mean ptb"),
         (["fetch"], "at least one name"),
-        (["list", "--data", "/no/such/folder"], "--data-folder must be an existing folder"),
+        (["list", "--data-folder", "/no/such/folder"], "--data-folder must be an existing folder"),
     ],
 )
 def test_bad_arguments_are_status_2(arguments, message, capsys):
@@ -52,16 +52,15 @@ def test_bad_arguments_are_status_2(arguments, message, capsys):
 
 @pytest.mark.parametrize("arguments", [["list", "--frob"], ["frob"], []])
 def test_unknown_options_are_status_2(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["data", *arguments])
-    assert stop.value.code == 2
+    assert main(["data", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "must be one" in error
 
 
 @pytest.mark.parametrize("arguments", [[], ["list"], ["path"], ["fetch"], ["doctor"]])
 def test_help_shows_an_example(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["data", *arguments, "--help"])
-    assert stop.value.code == 0 and "Example: minirnn data" in " ".join(capsys.readouterr().out.split())
+    assert main(["data", *arguments, "--help"]) == 0
+    assert "xample: minirnn data" in " ".join(capsys.readouterr().out.split())
 
 
 def test_doctor_finds_what_is_wrong(capsys, tmp_path, monkeypatch):
@@ -70,7 +69,7 @@ def test_doctor_finds_what_is_wrong(capsys, tmp_path, monkeypatch):
     (tmp_path / "tinyshakespeare/input.txt.gz").write_bytes(gzip.compress(b"another text" * 99)[:-9])
     (tmp_path / "cache/data/file.0.part").write_bytes(b"half")
     capsys.readouterr()
-    assert main(["data", "doctor", "--data", str(tmp_path), "--json"]) == 1
+    assert main(["data", "doctor", "--data-folder", str(tmp_path), "--json"]) == 1
     findings = json.loads(capsys.readouterr().out)
     assert ["tinyshakespeare/input.txt"] == [f["what"] for f in findings if f["state"] == "WRONG"]
     assert ["partial download"] == [f["what"] for f in findings if f["state"] == "note"]
