@@ -65,8 +65,9 @@ def read_one_of(commands, argv, prog, description):
             return "", None
     name = argv[0] if argv else None
     if name not in commands:
-        where, known = prog.removeprefix("minirnn "), ", ".join(commands)
-        raise InputError(must_be(where, "what to do", f"one of {known}", repr(name) if name else "none", near(str(name), commands)))
+        where, known = prog.removeprefix("minirnn "), f"one of {', '.join(commands)}"
+        got = repr(name) if name else "none"
+        raise InputError(must_be(where, "what to do", known, got, near(str(name), commands)))
     text, _, example = " ".join(commands[name].__doc__.split()).partition("Example: ")
     return name, read(commands[name], argv[1:], f"{prog} {name}", text.strip(), [example] if example else [])
 

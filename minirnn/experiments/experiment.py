@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
+HELD, NOT_HELD, CANNOT_TELL, NOT_JUDGED = "held", "not held", "cannot tell", "not judged"
+LEAST_SEEDS = 3  # fewer agree by chance: two do half of the time
 SAMPLINGS = {"step": "per_step", "sequence": "per_sequence"}  # as rows are named -> as configurations say
 
 
@@ -42,10 +45,24 @@ class Column:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement about the outcome; ``holds(results)`` judges it, reading means with ``results(row, column)``."""
+    """A statement about the outcome; ``holds(results)`` judges it, reading means with ``results(row, column)``.
+
+    ``exact``: no seed changes what it is about, so that one is enough.
+    """
 
     text: str
     holds: Callable
+    exact: bool = False
+
+
+class Judged(NamedTuple):
+    """A claim with its verdict: HELD in the mean and on every seed alone, of at least LEAST_SEEDS; NOT_HELD in neither;
+    else CANNOT_TELL; NOT_JUDGED where its rows were not run or diverged. ``holding`` of ``seeds`` say that it holds."""
+
+    claim: str
+    verdict: str
+    holding: int = 0
+    seeds: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,20 +144,29 @@ class Results:
         return self.runs[row][0]["epochs"]
 
     def judge(self, scale):
-        """[(claim's text, True, False, or None where its rows were not run or diverged)] of the scale's claims.
+        """[Judged] of the scale's claims, rows compared with rows seed by seed.
 
         Judged on the seeds that all rows have which were run at all: of seeds 0, 1, 2 of one row and 0, 1 of another 0
-        and 1, so that means are compared over equal seeds.
+        and 1.
         """
-        judged, fair = [], Results(self.experiment, self._of_common_seeds(), fair=True)
-        for claim in self.experiment.scales[scale].claims:
-            try:
-                judged.append((claim.text, bool(claim.holds(fair))))
-            except NotRun:
-                judged.append((claim.text, None))
-        return judged
-
-    def _of_common_seeds(self):
         seeds = [{run["seed"] for run in runs} for runs in self.runs.values()]
-        common = set.intersection(*seeds) if seeds else set()
-        return {row: [run for run in runs if run["seed"] in common] for row, runs in self.runs.items()}
+        common = sorted(set.intersection(*seeds)) if seeds else []
+        whole, alone = self._of_seeds(common), [self._of_seeds([seed]) for seed in common]
+        return [_judged(claim, whole, alone) for claim in self.experiment.scales[scale].claims]
+
+    def _of_seeds(self, seeds):
+        """Results of some of the seeds, where a diverged run is no number."""
+        runs = {row: [run for run in runs if run["seed"] in seeds] for row, runs in self.runs.items()}
+        return Results(self.experiment, runs, fair=True)
+
+
+def _judged(claim, whole, alone):
+    """The claim's verdict on the results of all seeds and of each alone."""
+    try:
+        holds, each = bool(claim.holds(whole)), [bool(claim.holds(results)) for results in alone]
+    except NotRun:
+        return Judged(claim.text, NOT_JUDGED)
+    verdict = CANNOT_TELL
+    if claim.exact or (len(each) >= LEAST_SEEDS and all(one == holds for one in each)):
+        verdict = HELD if holds else NOT_HELD
+    return Judged(claim.text, verdict, sum(each), len(each))

@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from minirnn.experiments.experiment import NotRun, Results
+from minirnn.experiments.experiment import NOT_HELD, NOT_JUDGED, NotRun, Results
 from minirnn.train.environment import environment
 from minirnn.train.run_folder import RunFolder
-
-HELD = {True: "held", False: "NOT HELD", None: "not judged"}
 
 
 def outcome(experiment, jobs, folder=None):
@@ -60,7 +58,7 @@ def as_json(experiment, scale, shown, results, missing):
     return {
         "experiment": experiment.name, "title": experiment.title, "scale": scale,
         "columns": {column.title: column.form for column in experiment.columns}, "rows": rows,
-        "claims": [{"claim": claim, "held": held} for claim, held in results.judge(scale)],
+        "claims": [judged._asdict() for judged in results.judge(scale)],
         "data": [f"{name} ({origin})" for name, origin in sorted(found)], "notes": list(experiment.notes),
         "environment": environment(),
     }
@@ -82,7 +80,7 @@ def _measured(results, row, column):
 
 
 def text(saved):
-    """The table of what ``as_json`` gave: paper | ours mean ± sd | seeds, then the claims, the data and the notes."""
+    """The table of what ``as_json`` gave: paper | ours mean ± sd (or both of two) | seeds, claims, data, notes."""
     columns, rows = saved["columns"], saved["rows"]
     paired = {title for title in columns for row in rows if title in row["paper"]}
     header = ["row"]
@@ -104,7 +102,7 @@ def text(saved):
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     aligned = ["  ".join(f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}" for k, (cell, w) in enumerate(zip(line, widths)))
                for line in lines]
-    claims = [f"{HELD[claim['held']]:>10}  {claim['claim']}" for claim in saved["claims"]]
+    claims = [_claim(**judged) for judged in saved["claims"]]
     data = [f"data: {', '.join(saved['data'])}"] if saved["data"] else []
     head = f"{saved['title']}, scale {saved['scale']}"
     return "\n".join([head, "", *aligned, "", *claims, *data, *(f"note: {note}" for note in saved["notes"])])
@@ -116,4 +114,28 @@ def _ours(measured, form):
     values = measured["values"]
     number = sum(value is not None for value in values)
     part = f" ({number} of {len(values)})" if number < len(values) else ""
+    if number == 2:  # two numbers have no spread
+        return ", ".join(f"{value:{form}}" for value in values if value is not None) + part
     return f"{measured['mean']:{form}}" + (f" ± {measured['sd']:{form}}" if measured["sd"] is not None else "") + part
+
+
+def _claim(claim, verdict, holding, seeds):
+    word = verdict.upper() if verdict == NOT_HELD else verdict
+    return f"{word:>11}  {claim}" + ("" if verdict == NOT_JUDGED else f" (on {holding} of {seeds} seeds)")
+
+
+def of_saved(experiment, saved):
+    """The Results that ``as_json`` was made of, as far as claims and figures read them."""
+    factors = {column.title: (column.metric, column.factor) for column in experiment.columns}
+    runs = {}
+    for row in saved["rows"]:
+        kept = [name for name in (*experiment.kept, "epochs") if name in row]
+        for place, seed in enumerate(row["seeds"]):
+            run = {"seed": seed, "status": "diverged" if seed in row.get("diverged", ()) else "complete"}
+            run |= {name: row[name][place] for name in kept}
+            for title, ours in row["ours"].items():
+                metric, factor = factors[title]
+                value = ours and ours["values"][place]
+                run[metric] = None if value is None else value / factor
+            runs.setdefault(row["row"], []).append(run)
+    return Results(experiment, runs)

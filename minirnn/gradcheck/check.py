@@ -230,7 +230,8 @@ class _Comparison:
         Where that is nothing but rounding (a loss that does not change when all logits grow alike), the loss itself.
         """
         size = self.point.size
-        claims_zero = np.abs(claimed).max(initial=0.0) <= 10 * self.point.eps * size
+        least = max(size, *(float(np.abs(u).max(initial=0.0)) for u in self.point.cotangents))
+        claims_zero = np.abs(claimed).max(initial=0.0) <= 10 * self.point.eps * least
         if claims_zero and all(abs(s.value) <= SAFETY * s.uncertainty for s in slopes):
             self.hidden += (self.point.names[k],)
             return size or 1.0

@@ -8,7 +8,6 @@ from minirnn.models import registry
 from minirnn.options import Parser
 
 RESULTS = Path(__file__).resolve().parents[2] / "chapters" / "results"
-WORDS = {True: "held", False: "not held", None: "not judged"}
 
 
 def claims_of(table, results=RESULTS):
@@ -19,8 +18,7 @@ def claims_of(table, results=RESULTS):
     if not path.is_file():
         return {}
     for claim in json.loads(path.read_text(encoding="utf-8"))["claims"]:
-        word = WORDS[claim["held"]]
-        counts[word] = counts.get(word, 0) + 1
+        counts[claim["verdict"]] = counts.get(claim["verdict"], 0) + 1
     return counts
 
 

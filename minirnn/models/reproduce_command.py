@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minirnn.errors import InputError, must_be
+from minirnn.experiments.experiment import NOT_HELD
 from minirnn.experiments.jobs import jobs_of, run_jobs
 from minirnn.experiments.table import as_json, outcome, text
 from minirnn.files import check_writable, write_atomically
@@ -16,6 +17,9 @@ from minirnn.plots import png
 
 EXPERIMENTS = tuple(sorted(table for model in registry.MODELS.values() for table in model.tables))
 HELP = """Run a table or figure of the sources; print paper | ours mean ± sd | seeds, and which claims held.
+
+A claim has held if it is true of the means and of every seed alone, of at least three; it has not if it is true of
+none of these; else nobody can tell.
 
 Each row and seed is a run of its own: interrupted ones go on where they were, finished ones are reused, also by another
 experiment that needs the same run. Exit status: 0 all rows are complete and no claim failed, 1 a claim failed, a
@@ -88,7 +92,7 @@ def main(argv):
             path.parent.mkdir(parents=True, exist_ok=True)  # no run made the folder
         write_atomically(path, png(experiment.draw(results)))
         print(f"figure: {path}", file=sys.stderr)
-    failed = any(claim["held"] is False for claim in found["claims"])
+    failed = any(judged["verdict"] == NOT_HELD for judged in found["claims"])
     return status or int(failed or bool(missing))
 
 

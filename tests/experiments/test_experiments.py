@@ -50,22 +50,45 @@ def test_results_are_means_and_deviations_over_seeds():
     both = {"a": [result(0, share=0.1), result(1, share=0.3)], "b": [result(0, share=0.15), result(1, share=0.15)]}
     results = Results(SMALL, both)
     assert results("a", "score") == pytest.approx(20.0)
-    assert results.judge("classroom") == [("a below b", False)]
+    assert results.judge("classroom") == [("a below b", "cannot tell", 1, 2)]
     found = table.as_json(SMALL, "classroom", SMALL.rows, results, {})
     assert found["rows"][0]["ours"]["score"]["sd"] == pytest.approx(np.std([10, 30], ddof=1))
     shown = table.text(found)
-    assert "20.0 ± 14.1" in shown and "NOT HELD  a below b" in shown and "data: toy (generated)" in shown
-    assert Results(SMALL, {"a": [result(share=0.1)]}).judge("classroom") == [("a below b", None)]
+    assert "10.0, 30.0" in shown and "cannot tell  a below b (on 1 of 2 seeds)" in shown
+    assert "data: toy (generated)" in shown
+    assert Results(SMALL, {"a": [result(share=0.1)]}).judge("classroom") == [("a below b", "not judged", 0, 0)]
+
+
+@pytest.mark.parametrize(("a", "b", "verdict"), [
+    ((1, 2, 3), (4, 5, 6), ("held", 3, 3)), ((4, 5, 6), (1, 2, 3), ("not held", 0, 3)),
+    ((1, 2, 9), (4, 5, 6), ("cannot tell", 2, 3)), ((1, 2), (4, 5), ("cannot tell", 2, 2)),
+    ((1, 1, 1, 1), (2, 2, 2, 2), ("held", 4, 4)), ((1,), (2,), ("cannot tell", 1, 1)),
+    ((1, 2, 5.5), (4, 5, 5), ("cannot tell", 2, 3)),
+])
+def test_a_claim_needs_three_seeds_that_all_say_the_same(a, b, verdict):
+    runs = {key: [result(seed, share=value) for seed, value in enumerate(values)] for key, values in zip("ab", (a, b))}
+    assert Results(SMALL, runs).judge("classroom") == [("a below b", *verdict)]
+    shown = table.text(table.as_json(SMALL, "classroom", SMALL.rows, Results(SMALL, runs), {}))
+    assert (verdict[0].upper() if verdict[0] == "not held" else verdict[0]) + "  a below b" in shown
+    again = table.of_saved(SMALL, table.as_json(SMALL, "classroom", SMALL.rows, Results(SMALL, runs), {}))
+    assert again.judge("classroom") == Results(SMALL, runs).judge("classroom")
+
+
+def test_what_no_seed_changes_needs_one():
+    claim = Claim("below", lambda r: r("a", "score") < 2, True)
+    exact = replace(SMALL, scales={"classroom": Scale({}, claims=(claim,))})
+    for share, verdict in ((0.01, "held"), (0.03, "not held")):
+        assert Results(exact, {"a": [result(share=share)]}).judge("classroom")[0].verdict == verdict
 
 
 def test_claims_compare_rows_on_the_seeds_they_share():
     """a below b with seed 0; the mean of a over both seeds is above b."""
     results = Results(SMALL, {"a": [result(0, share=0.1), result(1, share=0.3)], "b": [result(0, share=0.15)]})
-    assert results.judge("classroom") == [("a below b", True)]
+    assert results.judge("classroom") == [("a below b", "cannot tell", 1, 1)]
     found = table.as_json(SMALL, "classroom", SMALL.rows, results, {})
     assert found["rows"][0]["ours"]["score"]["mean"] == pytest.approx(20.0)
     apart = Results(SMALL, {"a": [result(1, share=0.1)], "b": [result(0, share=0.15)]})
-    assert apart.judge("classroom") == [("a below b", None)]
+    assert apart.judge("classroom")[0].verdict == "not judged"
 
 
 def test_a_run_ended_by_hand_is_marked():
@@ -226,9 +249,8 @@ def test_json_has_what_the_numbers_depend_on_and_no_paths(tmp_path, capsys):
 
 
 def test_exit_status_says_whether_claims_held_and_rows_are_complete(tmp_path, monkeypatch, capsys):
-    false = replace(
-        TOY, scales={"classroom": Scale(TINY, claims=(Claim("never", lambda r: r("short-none", "test %") > 1e9),))}
-    )
+    never = Claim("never", lambda r: r("short-none", "test %") > 1e9, True)
+    false = replace(TOY, scales={"classroom": Scale(TINY, claims=(never,))})
     monkeypatch.setattr(registry, "experiment", lambda name: false)
     assert reproduce("table-3.1", "--runs", tmp_path, "--finished", "--silent") == 1
     assert "0 of 1" in capsys.readouterr().out

@@ -61,10 +61,11 @@ def test_a_model_without_tables_or_samples_is_one_all_the_same(monkeypatch):
 def test_models_are_listed_with_the_state_of_their_claims(tmp_path, capsys):
     assert main(["models"]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in registry.MODELS) and "table-3.1: 5 held" in shown
+    assert all(name in shown for name in registry.MODELS) and "table-3.5: 1 held, 3 cannot tell" in shown
     assert main(["models", "--json"]) == 0
     assert [line["model"] for line in json.loads(capsys.readouterr().out)] == list(registry.MODELS)
-    claims = {"claims": [{"claim": "a", "held": True}, {"claim": "b", "held": False}, {"claim": "c", "held": None}]}
+    claims = {"claims": [{"claim": "a", "verdict": "held"}, {"claim": "b", "verdict": "not held"},
+                         {"claim": "c", "verdict": "not judged"}]}
     (tmp_path / "table-9.json").write_text(json.dumps(claims))
     assert models_command.claims_of("table-9", tmp_path) == {"held": 1, "not held": 1, "not judged": 1}
     assert models_command.claims_of("table-10", tmp_path) == {}

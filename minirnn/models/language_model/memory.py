@@ -139,7 +139,8 @@ def slopes_are_the_theory(r):
 
 
 CLAIMS = (
-    Claim("the log-slope of the marker's contribution is ln keep for Moon, 0 for Ours and Gal", slopes_are_the_theory),
+    Claim("the log-slope of the marker's contribution is ln keep for Moon, 0 for Ours and Gal", slopes_are_the_theory,
+          exact=True),
 )
 TRAINED_CLAIMS = (
     *CLAIMS,

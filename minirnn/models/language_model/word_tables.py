@@ -57,7 +57,7 @@ PATIENCE = 4  # decision: a run that has not improved for so many epochs, each w
 
 SCALES = {
     "smoke": Scale({"preset": "quick", "hidden": 8, "embedding": 8, "limit": 50, "window": 70, "epochs": 1}),
-    "classroom": Scale({"preset": "classroom", "epochs": EPOCHS}, seeds=2, claims=CLAIMS, rows=CLASSROOM),
+    "classroom": Scale({"preset": "classroom", "epochs": EPOCHS}, seeds=3, claims=CLAIMS, rows=CLASSROOM),
     "paper": Scale({"preset": "thesis", "patience": PATIENCE}, claims=PAPER_CLAIMS),
 }
 CURVE = ("train_perplexity", "valid_perplexity", "lr")
