@@ -15,6 +15,7 @@ from minirnn.plots import png
 from minirnn.plots.curves import learning_curves
 from minirnn.plots.page import Section, page, picture, text
 from minirnn.plots.vcurve import v_curves
+from minirnn.terminal import coloured, written
 from minirnn.train.run_folder import RunFolder
 
 # name -> what differs from the classroom recipe of thesis sec. 3.4.2
@@ -51,7 +52,7 @@ def main(argv):
         _delete(folder)
     print("1/3  Is the gradient right? The LSTM by hand, by tape, by kernel, against measured slopes.\n", flush=True)
     row = suite.named("lstm")[0].run()
-    print("\n".join(report.details(row)), "\n", sep="", flush=True)
+    print(coloured("\n".join(report.details(row))), "\n", sep="", flush=True)
     print("2/3  Does it learn? A word model of Python's own help texts, twice.\n", flush=True)
     outcomes = {}
     for name, config in configs.items():
@@ -59,7 +60,9 @@ def main(argv):
         if outcome.status:
             return outcome.status
     path = _report(folder, row, outcomes, options.seed)
-    print(f"\nreport: {path}   ({time.monotonic() - start:.0f} s)\n")
+    print(f"\ndone in {time.monotonic() - start:.0f} s")
+    written("report", path)
+    print()
     print(NEXT.format(run=outcomes["recurrent dropout"].path))
     return 0 if row.verdict is Verdict.PASS else 1
 

@@ -14,6 +14,7 @@ from minirnn.inspect.run import inspect_run
 from minirnn.inspect.specimen import inspect_cell
 from minirnn.nn.recurrent_dropout import ALIASES, SCHEMES
 from minirnn.options import option, read
+from minirnn.terminal import written
 from minirnn.train.supervised import need_rate
 
 HELP = f"""Look into a recurrent layer, per gate and time step: gradient norms, saturation, dropout masks, contents, and
@@ -81,7 +82,7 @@ def main(argv):
         shown = inspect_cell(options.target, **chosen)
     if out is not None:
         write_atomically(out, page(shown).encode())
-        print(f"page: {out}", file=sys.stderr if options.as_json else sys.stdout)
+        written("page", out, sys.stderr if options.as_json else sys.stdout)
     if options.as_json:
         print(json.dumps(as_json(shown), ensure_ascii=False, allow_nan=False))
     return 0

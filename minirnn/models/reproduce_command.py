@@ -12,8 +12,11 @@ from minirnn.experiments.jobs import jobs_of, run_jobs
 from minirnn.experiments.table import as_json, outcome, text
 from minirnn.files import check_writable, write_atomically
 from minirnn.models import registry
+from minirnn.models.models_command import RESULTS
 from minirnn.options import option, read
 from minirnn.plots import png
+from minirnn.terminal import coloured
+from minirnn.train.progress import clock
 
 EXPERIMENTS = tuple(sorted(table for model in registry.MODELS.values() for table in model.tables))
 HELP = """Run a table or figure of the sources; print paper | ours mean ± sd | seeds, and which claims held.
@@ -60,7 +63,9 @@ def main(argv):
         raise InputError(must_be("reproduce", "NAME", f"one of {', '.join(EXPERIMENTS)}", "none"))
     if options.name is None:
         titles = {name: registry.experiment(name).title for name in EXPERIMENTS}
-        print(json.dumps(titles) if options.as_json else "\n".join(f"{n:<16}{title}" for n, title in titles.items()))
+        found = {name: {"title": title, "seconds": seconds_of(name)} for name, title in titles.items()}
+        lines = [_listed(name, **each) for name, each in found.items()]
+        print(json.dumps(found) if options.as_json else "\n".join(lines))
         return 0
     experiment = registry.experiment(options.name)
     if options.names:
@@ -85,7 +90,7 @@ def main(argv):
     if options.save and (results.runs or not experiment.rows):
         write_atomically(options.save, (json.dumps(found, indent=1) + "\n").encode())
     if options.as_json or experiment.rows:
-        print(json.dumps(found, indent=1) if options.as_json else text(found))
+        print(json.dumps(found, indent=1) if options.as_json else coloured(text(found)))
     if experiment.draw is not None and (results.runs or not experiment.rows):
         path = options.figure or options.runs / f"{experiment.name}-{options.scale}.png"
         if options.figure is None:
@@ -94,6 +99,21 @@ def main(argv):
         print(f"figure: {path}", file=sys.stderr)
     failed = any(judged["verdict"] == NOT_HELD for judged in found["claims"])
     return status or int(failed or bool(missing))
+
+
+def seconds_of(name, results=RESULTS):
+    """{scale: seconds that the committed runs of a table took, one after the other}, as far as they are committed."""
+    found = {}
+    for path in sorted(results.glob(f"{name}.json")) + sorted(results.glob(f"{name}-*.json")):
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        found[saved["scale"]] = sum(sum(row["seconds"]) for row in saved["rows"])
+    return found
+
+
+def _listed(name, title, seconds):
+    """A table's lines in --list: its name and title, and how long what is committed of it took."""
+    times = ", ".join(f"{scale} {clock(value)}" for scale, value in seconds.items() if value)
+    return f"{name:<16}{title}" + (f"\n{'':<16}as committed: {times}" if times else "")
 
 
 def chosen_rows(experiment, scale, pattern):

@@ -12,6 +12,7 @@ from minirnn.options import Parser
 from minirnn.plots import png
 from minirnn.plots.curves import run_curves
 from minirnn.plots.page import Section, page, picture, table, text
+from minirnn.terminal import written
 from minirnn.train.run_folder import RunFolder
 
 PICTURES, TEXTS = (".png",), (".txt", ".json")
@@ -110,5 +111,5 @@ def main(argv):
     out = options.get("out", Path(argv[0]) / "show.html")
     check_writable(out, "show", "--out")
     write_atomically(out, made.encode())
-    print(f"page: {out}")
+    written("page", out)
     return 0

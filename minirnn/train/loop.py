@@ -222,21 +222,25 @@ class Loop:
         self._link()
         self.folder.write_metric(kind="epoch", step=clock.step, epoch=clock.rounds, phase=phase.name, best=better,
                                  skipped=self.skipped, seconds=self.elapsed(), **metrics)
-        self._attach()
+        made = self._attach()
         rounds = sum(each.rounds for each in self.phases)
         name = f", {phase.name}" if len(self.phases) > 1 else ""
         rates = " ".join(f"{rate} {value:.4g}" for rate, value in self.procedure.rates().items() if rate not in metrics)
         rates = f"lr {metrics['lr']:.4g}" if "lr" in metrics else rates
         words = in_words(self.procedure.shown, metrics)
         progress.line(f"epoch {clock.rounds}/{rounds}{name}: {words}, {rates}{' (best)' if better else ''}")
+        if clock.rounds == rounds or clock.rounds & (clock.rounds - 1) == 0:  # after epochs 1, 2, 4, 8, ..., the last
+            progress.show(made)
         clock.round, clock.position = clock.round + 1, 0
         self.checkpoint()
         return True
 
     def _attach(self):
-        for name, data in self.procedure.attachments(self.clock).items():
+        made = self.procedure.attachments(self.clock)
+        for name, data in made.items():
             kept = self.folder.attach(name, self.clock.step, data)
             self.folder.write_metric(kind="attachment", step=self.clock.step, epoch=self.clock.rounds, **kept)
+        return made
 
     def load_best(self):
         """Give the procedure the parts of the best round; CheckpointError when they are damaged."""

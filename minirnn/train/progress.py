@@ -5,6 +5,9 @@ import time
 
 from tqdm import tqdm
 
+from minirnn.errors import printable
+
+SHOWN = 300  # bytes of a text that are shown while training
 PLAIN_EVERY = 10.0  # seconds between plain lines
 
 
@@ -38,6 +41,13 @@ class Progress:
             self.bar.write(text, file=self.stream)
         elif not self.quiet:
             print(f"{self.name} {text}".strip(), file=self.stream, flush=True)
+
+    def show(self, attachments):
+        """Show the beginning of each text among what was made, {name: bytes}: a sample of a language model."""
+        for name, data in attachments.items():
+            if name.endswith(".txt"):
+                text = " ".join(printable(data[:SHOWN].decode("utf-8", errors="replace")).split())
+                self.line(f"{name.removesuffix('.txt')}: {text}{' ...' if len(data) > SHOWN else ''}")
 
     def left(self):
         """Seconds the remaining updates will take at the speed so far."""
