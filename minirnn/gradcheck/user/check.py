@@ -36,7 +36,12 @@ def check_file(target, *, shapes=(), cell=None, saved=False, gates="", layout=()
     wanted = trial.asked(cell, gates, layout)
     with Watch(time_limit) as watch:
         job = Job(target, np.dtype(dtype), seed, saved, init, watch)
-        finding = _as_function(job, shapes, constants) if cell is None else _as_cell(job, cell, wanted, constants)
+        try:
+            finding = _as_function(job, shapes, constants) if cell is None else _as_cell(job, cell, wanted, constants)
+        except InputError as error:
+            if job.keeps() and not saved:
+                raise InputError(f"{error}; is --saved missing?") from error
+            raise
     return replace(finding, notes=(*finding.notes, *job.source.notes))
 
 

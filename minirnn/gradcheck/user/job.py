@@ -9,6 +9,7 @@ from minirnn.errors import InputError, must_be
 from minirnn.gradcheck.user import arguments
 from minirnn.gradcheck.user.code import Functions
 from minirnn.gradcheck.user.layout import BATCHED, SINGLE, arranged
+from minirnn.gradcheck.user.names import CACHE
 from minirnn.gradcheck.user.objects import Maker, Methods, arrays_of
 from minirnn.gradcheck.user.pairs import methods_of, partner
 from minirnn.gradcheck.user.roles import C as CELL_STATE
@@ -78,6 +79,10 @@ class Job:
             expected = f"a function of {self.path}, which defines {', '.join(self.source.own) or 'none'}"
             raise InputError(must_be("gradcheck", repr(name), expected, "no such function"))
         return thing
+
+    def keeps(self):
+        """Whether backward looks as if it took what forward saved."""
+        return self.owner is None and any(CACHE.fullmatch(p) for p in arguments.required(self.functions[1]))
 
     def guard(self, function, name):
         """A function of the user's, whose prints are shown the first time that this name is called."""

@@ -60,14 +60,6 @@ def arranged(array, given, wanted):
     return np.expand_dims(array, tuple(k for k, letter in enumerate(wanted) if letter == "1"))
 
 
-def restored(array, given, wanted):
-    """The way back: an array with axes ``wanted`` as one with axes ``given``."""
-    letters = [letter for letter in wanted if letter != "1"]
-    array = array.reshape([n for n, letter in zip(array.shape, wanted) if letter != "1"])
-    array = array.transpose([letters.index(letter) for letter in given if letter in letters])
-    return np.expand_dims(array, tuple(k for k, letter in enumerate(given) if letter not in letters))
-
-
 @dataclass(frozen=True)
 class Layout:
     """The whole of a user's layout. ``results``: for each result what it is ("y", "h", "c", ... or "") and its axes."""

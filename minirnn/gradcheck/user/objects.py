@@ -152,11 +152,16 @@ class Methods(Code):
         one, two = (self._results(arrays) for _ in range(2))
         return not any(differ(a, b, 1e-6) for a, b in zip(one, two))
 
-    def _results(self, arrays, changed=None):
+    def _results(self, arrays, paths=(), array=None, own=None):
+        """What forward gives, with another array at some paths in place of its ``own``."""
         new = self.fresh()
-        for path, array in changed or ():
-            put(new, path, array)
-        return [np.asarray(y) for y in self.split(self._call(new, 0)(*[a.copy() for a in arrays]))[0]]
+        try:
+            for path in paths:
+                put(new, path, array)
+            return [np.asarray(y) for y in self.split(self._call(new, 0)(*[a.copy() for a in arrays]))[0]]
+        finally:
+            for path in paths:  # where the object could not be copied
+                put(new, path, own)
 
     def _changed(self, arrays):
         groups = {}
@@ -168,7 +173,7 @@ class Methods(Code):
             array = known[paths[0]]
             moved = array + (0.5 * rng.standard_normal(array.shape)).astype(array.dtype)
             try:
-                after = self._results(arrays, [(path, moved) for path in paths])
+                after = self._results(arrays, paths, moved, array)
             except InputError:  # code that refuses other numbers has read them
                 after = []
             if len(after) != len(before) or any(differ(a, b, 1e-12) for a, b in zip(before, after)):
