@@ -35,7 +35,7 @@ def check_file(target, *, shapes=(), cell=None, saved=False, gates="", layout=()
         raise InputError(must_be("gradcheck", "--seed", "an integer of at least 0", repr(seed)))
     wanted = trial.asked(cell, gates, layout)
     with Watch(time_limit) as watch:
-        job = Job(target, np.dtype(dtype), seed, saved, init, watch)
+        job = Job(target, np.dtype(dtype), seed, saved, init, constants, watch)
         try:
             finding = _as_function(job, shapes, constants) if cell is None else _as_cell(job, cell, wanted, constants)
         except InputError as error:
@@ -60,13 +60,31 @@ def _as_function(job, shapes, constants):
     return replace(finding, notes=(*finding.notes, *code.notes))
 
 
+def _fitted(job, cell, wanted):
+    """(Fit, code, arguments): the first layout that suits backward too, else the first that backward runs in.
+
+    Code for columns may take a batch forwards and not backwards.
+    """
+    error, first = None, None
+    for found, code in trial.fits(job.cell_code, cell, wanted, job.dtype, job.seed, job.sizes):
+        args = [np.ascontiguousarray(a) for a in found.layout.arrays(found.problem)]
+        try:
+            if code.probe(args).fits:
+                return found, code, args
+            first = first or (found, code, args)
+        except InputError as raised:
+            error = error or raised
+    if first is None:
+        raise error
+    first[1].probe(first[2])
+    return first
+
+
 def _as_cell(job, cell, wanted, constants):
     """A recurrent cell in whatever layout, diagnosed gate by gate."""
     job.house = trial.house_names(cell)
-    found, code = trial.fit(job.cell_code, cell, wanted, job.dtype, job.seed, job.sizes)
+    found, code, args = _fitted(job, cell, wanted)
     layout, problem = found.layout, found.problem
-    args = [np.ascontiguousarray(a) for a in layout.arrays(problem)]
-    code.probe(args)
     job.known = code
     options = {"names": code.names, "rng": job.seed, "constants": constants, "lenient": True}
     finding = check_vjp(code.forward, code.backward, args, name=job.name, in_words=in_words(layout, problem), **options)

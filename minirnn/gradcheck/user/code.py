@@ -46,7 +46,7 @@ class Code:
         return ys[0] if len(ys) == 1 and not self.several else tuple(ys)
 
     def backward(self, dys, *arrays):
-        return self.gradients(self.takes, tupled(dys), arrays)
+        return self.scaled(self.gradients(self.takes, tupled(dys), arrays), tupled(dys))
 
     def gradients(self, takes, dys, arrays):
         """What the user's backward gives, called one way; ``takes`` makes its arguments."""
@@ -55,6 +55,13 @@ class Code:
         returned, elsewhere = self.read(got, arrays), trace.elsewhere()
         return [elsewhere.get(n) if g is None else g for n, g in zip(self.names, returned)]
 
+    def scaled(self, gradients, dys):
+        """Gradients of a loss, of which backward takes no cotangent, times the one there is."""
+        if DY in self.roles(1) or np.size(dys[0]) != 1 or len(dys) > 1:
+            return gradients
+        self.note("backward takes no gradient of the result: read as that of the loss itself")
+        return [None if g is None else float(np.sum(dys[0])) * np.asarray(g) for g in gradients]
+
     def probe(self, arrays):
         """Find the way backward is called: the first that runs and gives the right shapes, else the first that runs."""
         ys = self.numbers(self.trace([a.copy() for a in arrays]).ys)
@@ -62,8 +69,9 @@ class Code:
         rng = np.random.default_rng(0)
         kind = np.result_type(*[a.dtype for a in arrays if a.dtype.kind == "f"] or [np.float64])
         dys = tuple(rng.standard_normal(shape_of(y)).astype(kind) for y in ys)
-        ran, error = None, None
+        ran, error, fits = None, None, False
         for takes, asked in self.ways(len(ys)):
+            self.notes = []
             try:
                 got = self.gradients(takes, dys[:asked], [a.copy() for a in arrays])
             except InputError as raised:
@@ -71,12 +79,12 @@ class Code:
                 continue
             fits = all(g is None or shape_of(g) == a.shape for g, a in zip(got, arrays) if a.dtype.kind == "f")
             if fits or ran is None:
-                ran = takes, asked
+                ran = takes, asked, self.notes
             if fits:
                 break
         if ran is None:
             raise error
-        self.takes, self.asked = ran
+        (self.takes, self.asked, self.notes), self.fits = ran, fits
         if self.asked < len(ys):
             self.notes.append(f"backward takes the gradient of {self.asked} of the {len(ys)} results of forward")
         return self

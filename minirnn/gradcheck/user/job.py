@@ -23,8 +23,8 @@ INPUTS, UNITS = 5, 2  # of a cell
 class Job:
     """What is checked: two functions, or ``owner``, a class or an object, and its two ``methods``."""
 
-    def __init__(self, target, dtype, seed, saved, init, watch):
-        self.dtype, self.seed, self.saved, self.watch = dtype, seed, saved, watch
+    def __init__(self, target, dtype, seed, saved, init, constants, watch):
+        self.dtype, self.seed, self.saved, self.constants, self.watch = dtype, seed, saved, constants, watch
         self.shown, self.made, self.known, self.owner = {}, {}, None, None
         self.house = []  # the names of what forward(*args) of a cell is given
         file, called = split_target(target)
@@ -116,7 +116,7 @@ class Job:
         return code.probe(args), args
 
     def _methods(self, made, names, args):
-        return Methods(self.name, made, self.methods, names, self.saved, self.guard, args)
+        return Methods(self.name, made, self.methods, names, self.saved, self.guard, args, self.constants)
 
     def sizes(self, cell):
         """The (inputs, units) a recurrent cell may have: ours to choose, or what the arrays of an object allow."""

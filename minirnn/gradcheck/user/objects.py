@@ -106,12 +106,15 @@ class Methods(Code):
 
     partly = True
 
-    def __init__(self, name, made, methods, arguments, saved, wrap, arrays):
-        """``methods``: names of forward and backward; ``wrap(function, name)`` guards one; ``arrays``: of arguments."""
+    def __init__(self, name, made, methods, arguments, saved, wrap, arrays, constants=()):
+        """``methods``: names of forward and backward; ``wrap(function, name)`` guards one; ``arrays``: of arguments.
+
+        Of ``constants`` no gradient is looked for in attributes.
+        """
         super().__init__(name, arguments, saved)
         self.made, self.methods, self.wrap, self.arguments = made, methods, wrap, list(arguments)
         self.forward_function, self.backward_function = (getattr(made, method) for method in methods)
-        self.places, self.where, self.alone = {}, None, True
+        self.places, self.where, self.constants = {}, None, constants
         self._find_weights(arrays)
         self.names = [*self.arguments, *self.places]
         self.weights = {name: arrays_of(self.made)[paths[0]] for name, paths in self.places.items()}
@@ -121,7 +124,7 @@ class Methods(Code):
         try:
             new = copy.deepcopy(self.made)
         except Exception:  # whatever refuses to be copied: locks, generators, files
-            new, self.alone = self.made, False
+            new = self.made
         for zero in ZERO:
             if callable(getattr(new, zero, None)):
                 self.wrap(getattr(new, zero), zero)()
@@ -147,6 +150,23 @@ class Methods(Code):
             self.made, self.places = self.fresh(), {}
             self._call(self.made, 0)(*[a.copy() for a in arrays])
             self._changed(arrays)
+        for _ in range(DEEPEST):  # a state of zeros hides the weights it is multiplied by
+            if not self._filled():
+                break
+            self.places = {}
+            self._changed(arrays)
+
+    def _filled(self):
+        """Give random numbers to weights that are all zeros or of one number; whether there were any."""
+        known, rng, new = arrays_of(self.made), np.random.default_rng(0), self.fresh()
+        constant = [paths for paths in self.places.values() if known[paths[0]].size > 1 and not np.ptp(known[paths[0]])]
+        for paths in constant:
+            array = known[paths[0]]
+            moved = array + rng.uniform(0.1, 0.5, array.shape) * rng.choice([-1, 1], array.shape)
+            for path in paths:
+                put(new, path, moved.astype(array.dtype))
+        self.made = new
+        return bool(constant)
 
     def _same_twice(self, arrays):
         one, two = (self._results(arrays) for _ in range(2))
@@ -190,7 +210,7 @@ class Methods(Code):
         """
         there = arrays_of(new)
         if self.where is None:
-            self.where = {name: self._home(name, there) for name in self.names}
+            self.where = {name: self._home(name, there) for name in self.names if name not in self.constants}
             found = {name: path for name, path in self.where.items() if path is not None}
             if found:
                 self.note("gradients are read from attributes: " + ", ".join(

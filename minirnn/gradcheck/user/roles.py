@@ -3,16 +3,17 @@
 import re
 
 X = re.compile(r"(?i)xs?|x_?t|inputs?|input_?t|seq|sequences?|x_?seq|embedded|features")
-H = re.compile(r"(?i)h_?[0t]?|hx|prev_?h|h_?prev|h_?init|init_?h|a_?prev|prev_?a|a_?0|hidden|prev_?hidden|hidden_?prev|"
-               r"h_?t_?1|ht_?1|h_?tm1|hs|s|s_?prev|prev_?s|s_?0|state|prev_?state|h_?in|initial_?(h|state)|h_?old|h_?last")
-C = re.compile(r"(?i)c_?[0t]?|cx|prev_?c|c_?prev|c_?init|init_?c|cell|prev_?cell|cell_?prev|cell_?state|c_?t_?1|ct_?1|"
-               r"c_?tm1|mem(ory)?|initial_?c|c_?in|c_?old|c_?last")
+H = re.compile(r"(?i)h_?[0t]?|hx|prev_?h\w*|h_?prev\w*|h_?init|init_?h|a_?prev|prev_?a|a_?0|hidden|prev_?hidden|"
+               r"hidden_?prev|h_?t_?1|ht_?1|h_?tm1|hs|s|s_?prev|prev_?s|s_?0|state|prev_?state|h_?in|initial_?(h|state)|h_?old|h_?last")
+C = re.compile(r"(?i)c_?[0t]?|cx|prev_?c\w*|c_?prev\w*|c_?init|init_?c|cell|prev_?cell|cell_?prev|cell_?state|c_?t_?1|"
+               r"ct_?1|c_?tm1|mem(ory)?|initial_?c|c_?in|c_?old|c_?last")
 LETTERS = {  # what people call the gates: theirs -> ours
     "lstm": {"i": "i", "f": "f", "g": "g", "o": "o", "c": "g", "a": "g", "j": "g", "u": "g", "z": "g"},
     "gru": {"r": "r", "z": "z", "n": "n", "u": "z", "h": "n", "c": "n", "g": "n"},
     "rnn": {"h": "h"},
 }
 PEEPHOLE = re.compile(r"p_?[ifo]?|\w*peep\w*|weight_ch|w_?ch?|w_?c_?[ifo]|v_?[ifo]?")
+SOURCES = {"x": "x", "i": "x", "h": "h", "c": "c"}  # where a gate's matrix comes from: i for the input
 STEM = re.compile(r"(weights?|bias|peephole|peep|[wurbpv])(.*)", re.IGNORECASE)
 
 
@@ -51,7 +52,7 @@ def split_roles(names, cell):
 def per_gate(weights, cell):
     """[(name, source, gate)] where every weight is one gate's, source "x", "h", "c", "xh" or "bias..."; else None.
 
-    Wxi, W_ix, wi, U_f, b_o, bxi, p_f; a two-letter name is read source first: Whi is from h into i.
+    Wxi, W_ix, W_ii, wi, U_f, b_o, bxi, p_f; two letters are read source first: Whi is from h into i.
     """
     if len(cell.gates) == 1 or len(weights) < 2 * len(cell.gates) - 1:
         return None
@@ -61,11 +62,11 @@ def per_gate(weights, cell):
         if not match:
             return None
         stem, rest = match[1][0].lower(), match[2].lower()
-        source = rest[:1] if len(rest) == 2 and rest[0] in "xhc" and rest[1] in known else rest[1:]
-        gate = known.get(rest[1:] if len(rest) == 2 and source == rest[0] else rest[:1])
-        if gate is None or len(rest) not in (1, 2) or (source and source not in "xhc"):
+        first = len(rest) == 2 and rest[0] in SOURCES and rest[1] in known
+        source, gate = (rest[0], rest[1]) if first else (rest[1:], rest[:1])
+        if gate not in known or len(rest) not in (1, 2) or (source and source not in SOURCES):
             return None
-        found.append((name, stem, source, gate))
+        found.append((name, stem, SOURCES.get(source, ""), known[gate]))
     recurrent = any(stem in "urv" for _, stem, _, _ in found)
     sources = {"w": "x" if recurrent else "xh", "u": "h", "r": "h", "v": "c", "p": "c", "b": "bias"}
     read = [(name, {"x": "bias_x", "h": "bias_h"}.get(source, "bias") if stem == "b" else source or sources[stem], gate)

@@ -70,13 +70,13 @@ class Fit:
     problem: object
 
 
-def fit(code_for, name, wanted, dtype, seed, sizes):
-    """The first layout in which the user's forward is our cell: -> (Fit, code).
+def fits(code_for, name, wanted, dtype, seed, sizes):
+    """The layouts in which the user's forward is our cell, as (Fit, code), the likeliest first.
 
-    ``code_for(sizes)`` gives the user's code for {"D": 5, "H": 2}; ``sizes(cell)``: those to try.
-    Raises InputError with the closest layout where none fits.
+    ``code_for(sizes)`` gives the user's code for {"D": 5, "H": 2}; ``sizes(cell)``: those to try. Raises InputError
+    with the closest layout where none fits.
     """
-    closest, raised, limit = None, None, SAME_FORWARD[np.dtype(dtype).name]
+    closest, raised, found, limit = None, None, False, SAME_FORWARD[np.dtype(dtype).name]
     for kind in family(name):
         for size in sizes(cells.CELLS[kind]):
             code = code_for({"D": size[0], "H": size[1]})
@@ -92,11 +92,14 @@ def fit(code_for, name, wanted, dtype, seed, sizes):
                     if tried is None:
                         break  # no other order has other shapes
                     if tried.error <= limit:
-                        return tried, code
+                        found = True
+                        yield tried, code
+                        break
                     best = min(best or tried, tried, key=lambda t: t.error)
                 if best is not None and (closest is None or best.error < closest.error / 2):
                     closest = best
-    raise _no_fit(code, name, closest, raised)
+    if not found:
+        raise _no_fit(code, name, closest, raised)
 
 
 def _no_fit(code, name, closest, raised):

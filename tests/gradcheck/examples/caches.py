@@ -27,6 +27,19 @@ def embedding_backward(dout, cache):
     return None, dtable
 
 
+def softmax_forward(scores, labels):
+    exp = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p = exp / exp.sum(axis=1, keepdims=True)
+    return -np.log(p[np.arange(len(labels)), labels]).mean(), (p, labels)
+
+
+def softmax_backward(cache):
+    p, labels = cache
+    dscores = p.copy()
+    dscores[np.arange(len(labels)), labels] -= 1
+    return dscores / len(labels)
+
+
 def rnn_step_forward(x, prev_h, Wx, Wh, b):
     next_h = np.tanh(x @ Wx + prev_h @ Wh + b)
     return next_h, (x, prev_h, Wx, Wh, next_h)

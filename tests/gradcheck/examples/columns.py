@@ -1,4 +1,4 @@
-"""One LSTM step on columns: x (in, batch), W_f over [a_prev, x], biases (units, 1)."""
+"""Columns: one LSTM step, x (in, batch), W_f over [a_prev, x], biases (units, 1); an RNN over single examples."""
 
 import numpy as np
 
@@ -27,3 +27,24 @@ def lstm_cell_backward(da_next, dc_next, cache):
     products = [d @ concat.T for d in (dft, dit, dcct, dot)]
     grads = dict(zip(["dWf", "dWi", "dWc", "dWo"], products)) | dict(zip(["dbf", "dbi", "dbc", "dbo"], sums))
     return {"dxt": dconcat[n_a:], "da_prev": dconcat[:n_a], "dc_prev": dc * ft, **grads}
+
+
+def rnn_forward(inputs, hprev, Wxh, Whh, bh):
+    """A sequence of single examples, columns (in, 1)."""
+    hs = [hprev]
+    for x in inputs:
+        hs.append(np.tanh(Wxh @ x + Whh @ hs[-1] + bh))
+    return np.array(hs[1:]), (inputs, Wxh, Whh, hs)
+
+
+def rnn_backward(dhs, cache):
+    inputs, Wxh, Whh, hs = cache
+    dWxh, dWhh, dbh = np.zeros(Wxh.shape), np.zeros(Whh.shape), np.zeros((len(Whh), 1))
+    dxs, dh_next = np.zeros(inputs.shape), np.zeros((len(Whh), 1))
+    for t in reversed(range(len(inputs))):
+        da = (dhs[t] + dh_next) * (1 - hs[t + 1] ** 2)
+        dbh += da  # of one example
+        dWxh += da @ inputs[t].T
+        dWhh += da @ hs[t].T
+        dxs[t], dh_next = Wxh.T @ da, Whh.T @ da
+    return dxs, dh_next, dWxh, dWhh, dbh

@@ -62,4 +62,24 @@ class Affine:
         return dout @ W.T
 
 
+class Remembering:
+    """An RNN step whose state lives in self, zeros at first."""
+
+    def __init__(self, input_size, hidden_size):
+        self.Wx = np.random.randn(input_size, hidden_size)
+        self.Wh = np.random.randn(hidden_size, hidden_size)
+        self.h = np.zeros(hidden_size)
+
+    def forward(self, x):
+        self.x, self.h_prev = x, np.broadcast_to(self.h, (len(x), len(self.Wh)))
+        self.h = np.tanh(x @ self.Wx + self.h_prev @ self.Wh)
+        return self.h
+
+    def backward(self, dh):
+        da = dh * (1 - self.h**2)
+        self.dWx, self.dWh = self.x.T @ da, self.h_prev.T @ da
+        self.dh = (da @ self.Wh.T).sum(axis=0)
+        return da @ self.Wx.T
+
+
 ready = Affine(np.ones((4, 3)), np.zeros(3))

@@ -20,7 +20,7 @@ def listed(file):
 def test_a_file_alone_is_listed_with_a_command_for_each(capsys):
     assert main(["gradcheck", str(EXAMPLES / "caches.py")]) == 0
     text = capsys.readouterr().out
-    assert "caches.py: 5 to check" in text
+    assert "caches.py: 6 to check" in text
     assert "caches.py:lstm_step_forward,lstm_step_backward --saved --cell lstm\n" in text
     assert "affine_forward,affine_backward --saved --shapes X W B\n    with the shapes of x, w, b, like 3,5\n" in text
 
@@ -39,7 +39,7 @@ def test_the_command_for_a_cell_works_as_it_is_printed(file, what, capsys):
 def test_classes_ask_for_what_their_constructors_need():
     found = listed("layers.py")
     assert list(found) == ["class Linear: forward, backward", "class Dense: forward, backward",
-                           "class Affine: forward, backward"]
+                           "class Affine: forward, backward", "class Remembering: forward, backward"]
     assert found["class Linear: forward, backward"].missing == "the shapes of x, like 3,5"
     assert found["class Affine: forward, backward"].missing.endswith("and W, b of the constructor")
 
