@@ -120,7 +120,8 @@ class Code:
         if not self.saved and mine and len(wants) - len(mine) in (1, results):
             return [DY] * (len(wants) - len(mine)) + mine  # by place, whatever they are called
         cache = next((p for p in wants if CACHE.fullmatch(p)), wants[-1] if wants else None) if self.saved else None
-        return [CACHE if p == cache else p if p in mine else DY for p in wants]
+        read = lambda names: [CACHE if p == cache else p if p in mine else DY for p in names]
+        return read(plain) if read(plain).count(DY) == results else read(wants)  # dh=None may be given
 
     def house(self):
         """backward(dy, saved) or backward(dy, *arguments)."""
@@ -136,8 +137,10 @@ class Code:
         missing = [None] * (len(self.names) - len(self.arguments))
         if self.partly and got is None:
             return [None] * len(self.names)
-        if self.partly and len(flat) == len(self.arguments):
-            return [*flat, *missing]
+        if self.partly and len(flat) >= len(self.arguments):  # of a state that was not given, too
+            if len(flat) > len(self.arguments):
+                self.note(f"backward returns {len(flat)} gradients, the first are of {', '.join(self.arguments)}")
+            return [*flat[: len(self.arguments)], *missing]
         found = self._by_shape(flat, arrays)
         if found is None:
             expected, cause = f"{len(self.names)}, one for each argument", "use None for an argument without a gradient"

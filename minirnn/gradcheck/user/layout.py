@@ -150,32 +150,25 @@ class Layout:
     def cotangents(self, p):
         """What arrives at each of the user's results for the loss of a problem, and the Problem of what cannot."""
         roles = [role for role, _ in self.results]
-        left_y, left = p.dy.copy(), dict(zip(p.cell.states, (d.copy() for d in p.dfinal)))
-        whole = {"y", "y0"} & set(roles)
-        given = {}
-        if whole and "h" not in roles:
-            left_y[-1] += left["h"]
-        if not whole and "h" in roles:
-            left["h"] = left["h"] + left_y[-1]
-            left_y[-1] = 0
-        for role in roles:
-            if role in ("y", "y0") and role not in given and len(whole & set(given)) == 0:
-                given[role], left_y = _after_none(left_y, role), 0 * left_y
-            elif role in left and role not in given:
-                given[role], left[role] = left[role], 0 * left[role]
-            elif role in ("cs", "cs0") and "c" not in roles and role not in given:
-                given[role] = _after_none(np.concatenate([0 * p.dy[1:], left["c"][None]]), role)
-                left["c"] = 0 * left["c"]
-        if whole and "h" not in roles:
-            left["h"] = 0 * left["h"]
-        out, used = [], set()
-        for role, axes in self.results:
-            if role in given and role not in used:
-                out.append(arranged(given[role], "BH" if role in left else "TBH", axes))
-                used.add(role)
-            else:
-                out.append(None)  # nothing arrives there
-        return out, replace(p, dy=left_y, dfinal=tuple(left[s] for s in p.cell.states))
+        dy, left, given = p.dy.copy(), dict(zip(p.cell.states, (d.copy() for d in p.dfinal))), {}
+        y = next((role for role in roles if role in ("y", "y0")), None)
+        c = next((role for role in ("c", "cs", "cs0") if role in roles), None)
+        if y and "h" not in roles:
+            dy[-1] += left["h"]  # the last of y is h_T
+            left["h"][...] = 0
+        elif "h" in roles and not y:
+            left["h"] += dy[-1]
+            dy[-1] = 0
+        if y:
+            given[y], dy = _after_none(dy, y), 0 * dy
+        if "h" in roles:
+            given["h"], left["h"] = left["h"], 0 * left["h"]
+        if c:
+            given[c] = left["c"] if c == "c" else _after_none(np.concatenate([0 * p.dy[1:], left["c"][None]]), c)
+            left["c"] = 0 * left["c"]
+        out = [arranged(d, "BH" if d.ndim == 2 else "TBH", axes) if (d := given.pop(role, None)) is not None else None
+               for role, axes in self.results]  # of a result that is there twice the first; None where nothing arrives
+        return out, replace(p, dy=dy, dfinal=tuple(left[s] for s in p.cell.states))
 
 
 def _after_none(dy, role):

@@ -1,6 +1,7 @@
 """What could be checked in a file, and the command for each: ``minirnn gradcheck own.py``."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from minirnn.gradcheck.user.arguments import parameters, required
 from minirnn.gradcheck.user.names import CACHE
@@ -45,8 +46,9 @@ def _pair(file, name, other, own, inputs):
     arguments, rest = parameters(own[name])
     wants = required(own[other])
     saved = any(CACHE.fullmatch(p) for p in wants) and not any(CACHE.fullmatch(p) for p in arguments)
-    options, missing = _options(f"{file} {name}" if name == "forward" else name, len(wants) + len(arguments) > 4,
-                                [a for a in arguments if a in required(own[name])], rest, inputs)
+    said, needed = f"{Path(file).stem} {name}" if name == "forward" else name, required(own[name])
+    options, missing = _options(said, len(wants) + len(arguments) > 4, [a for a in arguments if a in needed], rest,
+                                inputs)
     command = f"minirnn gradcheck {file}:{name},{other}" + " --saved" * saved + options
     return Candidate(f"{name}, {other}", command, missing)
 

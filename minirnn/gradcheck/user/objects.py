@@ -211,10 +211,9 @@ class Methods(Code):
         there = arrays_of(new)
         if self.where is None:
             self.where = {name: self._home(name, there) for name in self.names if name not in self.constants}
-            found = {name: path for name, path in self.where.items() if path is not None}
-            if found:
-                self.note("gradients are read from attributes: " + ", ".join(
-                    f"{name} from self.{written(path)}" for name, path in found.items()))
+        if any(self.where.values()):
+            self.note("gradients are read from attributes: " + ", ".join(
+                f"{name} from self.{written(path)}" for name, path in self.where.items() if path))
         return {name: there[path].copy() for name, path in self.where.items() if path in there}
 
     def _home(self, name, there):

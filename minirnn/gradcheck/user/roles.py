@@ -78,10 +78,11 @@ def per_gate(weights, cell):
     return read if all(whole(source, gates) for source, gates in seen.items()) else None
 
 
-def kinds(weights):
+def kinds(weights, cell):
     """(matrices, biases, peepholes): weights in one array for all gates by their names, in their order."""
     plain = {name: name.rpartition(".")[2].lstrip("_").lower() for name in weights}
     biases = [n for n, p in plain.items() if p.startswith("b") or "bias" in p]
-    peepholes = [n for n, p in plain.items() if n not in biases and PEEPHOLE.fullmatch(p)]
+    sees = "weight_ch" in cell.Weights._fields
+    peepholes = [n for n, p in plain.items() if sees and n not in biases and PEEPHOLE.fullmatch(p)]
     matrices = [n for n in weights if n not in biases and n not in peepholes]
     return matrices[:2], [*biases, *matrices[2:]], peepholes  # W, U, b, c: what follows two matrices are biases

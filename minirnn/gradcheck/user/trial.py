@@ -206,7 +206,7 @@ def _structures(weights, cell):
             yield [Part(n, tuple(FIELDS[s] for s in (joint if source == "xh" else (source,))), gate)
                    for n, source, gate in single]
         return
-    matrices, biases, peepholes = roles.kinds(weights)
+    matrices, biases, peepholes = roles.kinds(weights, cell)
     if bool(peepholes) != ("weight_ch" in cell.Weights._fields) or len(peepholes) not in (0, 1, 3) or len(biases) > 2:
         return
     known = roles.letters(cell)
@@ -226,11 +226,10 @@ def _vectors(biases):
 
 def as_in_the_house(layout, cell):
     """Whether a layout is this library's own of the cell that was asked for: then there is nothing to be said."""
-    house = Layout(layout.cell, layout.name, ())
     own = "", "".join(layout.cell.gates)
     same = all(p.gates in own and not p.turned and p.vector == "flat" and len(p.sources) == 1
                and p.axes in ("", "TBD", "BH") for p in layout.parts)
-    return same and layout.biases == house.biases and not layout.flipped and cells.find(cell)[0] == layout.name
+    return same and layout.biases == 2 and not layout.flipped and cells.find(cell)[0] == layout.name
 
 
 def in_words(layout):

@@ -48,6 +48,7 @@ def test_a_backward_of_two_results_without_a_cache(found, backward):
     "def backward(dy, ds, cache): return gradients(dy, ds, **cache)",
     "def backward(cache, dy, ds): return gradients(dy, ds, **cache)",
     "def backward(dy, ds, whatever): return gradients(dy, ds, **whatever)",
+    "def backward(dy, cache, ds=None): return gradients(dy, ds, **cache)",
     "def backward(dy, ds, cache, w): return gradients(dy, ds, cache['x'], w)",
 ])
 def test_a_backward_of_two_results_with_a_cache_wherever_it_stands(found, backward):
@@ -97,6 +98,34 @@ class Both:
     (tmp_path / "own.py").write_text(code)
     finding = check_file(f"{tmp_path / 'own.py'}:Both", shapes=("3,2",))
     assert finding.verdict is Verdict.PASS and "W from self.dW, w from self.dw" in finding.notes[0]
+
+
+MORE = """import numpy as np
+class Layer:
+    def __init__(self, n_in, n_hidden): self.U, self.V = np.ones((n_hidden, n_in)), np.eye(n_hidden)
+    def forward(self, xs, h0=None):
+        self.hs = [np.zeros(len(self.V)) if h0 is None else h0]
+        for x in xs: self.hs.append(np.tanh(self.U @ x + self.V @ self.hs[-1]))
+        self.xs = xs
+        return np.array(self.hs[1:])
+    def backward(self, dhs):
+        self.dU, self.dV, dh, dxs = 0, 0, 0, []
+        for x, h, before, dy in list(zip(self.xs, self.hs[1:], self.hs, dhs))[::-1]:
+            da = (dh + dy) * (1 - h**2)
+            self.dU, self.dV, dh = self.dU + np.outer(da, x), self.dV + np.outer(da, before), self.V.T @ da
+            dxs.insert(0, self.U.T @ da)
+        return np.array(dxs), dh
+"""
+
+
+def test_a_class_with_matrices_of_any_name_that_returns_more_than_it_was_given(tmp_path):
+    (tmp_path / "own.py").write_text(MORE)
+    finding = check_file(f"{tmp_path / 'own.py'}:Layer", shapes=("4,3",))
+    assert finding.verdict is Verdict.PASS and [t.name for t in finding.tensors] == ["xs", "U", "V"]
+    assert "backward returns 2 gradients, the first are of xs" in finding.notes
+    finding = check_file(f"{tmp_path / 'own.py'}:Layer", cell="rnn")
+    assert finding.verdict is Verdict.PASS and [t.name for t in finding.tensors] == ["xs", "h0", "U", "V"]
+    assert "rnn, weights (hidden, in), no bias, x (time, in)" in finding.notes[0]
 
 
 def test_code_for_one_example_whose_backward_takes_a_batch_in_the_wrong_shape(tmp_path):
