@@ -1,10 +1,11 @@
 """Checks of a user's own code: ``path/to/file.py:forward,backward`` or ``file.py:Class``."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from minirnn.errors import InputError, must_be
+from minirnn.errors import DtypeError, InputError, must_be
 from minirnn.gradcheck import signatures
 from minirnn.gradcheck.check import check_vjp
 from minirnn.gradcheck.user import trial
@@ -31,18 +32,21 @@ def check_file(target, *, shapes=(), cell=None, saved=False, gates="", layout=()
     What the code prints comes on standard error, and only for the first call of each function. -> Finding.
     Raises InputError for a missing file or function, code that raises, and results of the wrong number or shape.
     """
+    if not isinstance(target, (str, Path)):
+        raise DtypeError(must_be("check_file", "target", "text or a path", type(target).__name__))
     if not isinstance(seed, int) or seed < 0:
         raise InputError(must_be("gradcheck", "--seed", "an integer of at least 0", repr(seed)))
     wanted = trial.asked(cell, gates, layout)
     with Watch(time_limit) as watch:
-        job = Job(target, np.dtype(dtype), seed, saved, init, constants, watch)
+        job = Job(str(target), np.dtype(dtype), seed, saved, init, constants, watch)
         try:
             finding = _as_function(job, shapes, constants) if cell is None else _as_cell(job, cell, wanted, constants)
         except InputError as error:
             if job.keeps() and not saved:
                 raise InputError(f"{error}; is --saved missing?") from error
             raise
-    return replace(finding, notes=(*finding.notes, *job.source.notes))
+    unlimited = () if watch.works else ("without a time limit, which needs the main thread of a system with timers",)
+    return replace(finding, notes=(*finding.notes, *job.source.notes, *unlimited))
 
 
 def _as_function(job, shapes, constants):

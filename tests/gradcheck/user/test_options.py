@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from minirnn.cli import main
-from minirnn.errors import InputError
+from minirnn.errors import DtypeError, InputError
+from minirnn.gradcheck import Verdict, check_file
 from minirnn.gradcheck.user.arguments import constructor_arguments, random_arrays
 from minirnn.gradcheck.user.names import bases, gradient_keys, key, matching
 
@@ -44,6 +45,14 @@ def test_what_cannot_be_meant_is_one_clear_line(arguments, message, capsys):
     assert main(["gradcheck", str(EXAMPLES / target), *options]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and message in err
+
+
+@pytest.mark.parametrize("target", [None, 3, np.ones(2), b"own.py"])
+def test_a_target_is_text_or_a_path(target):
+    with pytest.raises(DtypeError, match="target must be text or a path, got"):
+        check_file(target)
+    finding = check_file(EXAMPLES / "packed.py", shapes=("3,4", "4,2"))
+    assert finding.verdict is Verdict.PASS and finding.name == "packed.py:forward,backward"
 
 
 def test_options_of_your_code_are_refused_elsewhere(capsys):
