@@ -1,6 +1,7 @@
 """What forward is called with: random arrays of given shapes, what ``inputs()`` returns, a constructor's arguments."""
 
 import ast
+import functools
 import inspect
 import math
 import re
@@ -68,6 +69,23 @@ def names_of(function, count):
     plain, rest = parameters(function)
     more = [f"{rest or 'args'}[{k}]" for k in range(count - len(plain))]
     return plain[:count] + more
+
+
+def paired(function, name):
+    """A function whose argument ``name`` is (h, c) as one that takes h0 and c0 in its place: g(x, h0, c0, W)."""
+    plain, _ = parameters(function)
+    if name not in plain:
+        return function
+    at = plain.index(name)
+
+    @functools.wraps(function)
+    def call(*args, **options):
+        return function(*args[:at], tuple(args[at : at + 2]), *args[at + 2 :], **options)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = [*plain[:at], "h0", "c0", *(p for p in plain[at + 1 :] if p in required(function))]
+    call.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in names])
+    return call
 
 
 def constructor_arguments(text, dtype, seed, sizes):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minirnn import cells
 from minirnn.errors import DtypeError, InputError, must_be
 from minirnn.gradcheck import signatures
 from minirnn.gradcheck.check import check_vjp
@@ -87,7 +88,15 @@ def _fitted(job, cell, wanted):
 def _as_cell(job, cell, wanted, constants):
     """A recurrent cell in whatever layout, diagnosed gate by gate."""
     job.house = trial.house_names(cell)
-    found, code, args = _fitted(job, cell, wanted)
+    try:
+        found, code, args = _fitted(job, cell, wanted)
+    except InputError as error:
+        if not job.may_take_a_pair(cells.find(cell)[1]):
+            raise
+        try:
+            found, code, args = _fitted(job, cell, wanted)
+        except InputError:
+            raise error from None
     layout, problem = found.layout, found.problem
     job.known = code
     options = {"names": code.names, "rng": job.seed, "constants": constants, "lenient": True}

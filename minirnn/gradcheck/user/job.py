@@ -84,6 +84,15 @@ class Job:
         """Whether backward looks as if it took what forward saved."""
         return self.owner is None and any(CACHE.fullmatch(p) for p in arguments.required(self.functions[1]))
 
+    def may_take_a_pair(self, cell):
+        """Whether forward is a function with one argument for two states; it is then given (h, c) from here on."""
+        names = [] if self.owner is not None else self._cell_arguments(self.functions[0])
+        held = [n for n in names if HIDDEN_STATE.fullmatch(n)]
+        if len(cell.states) < 2 or len(held) != 1 or any(CELL_STATE.fullmatch(n) for n in names):
+            return False
+        self.functions, self.made = [arguments.paired(f, held[0]) for f in self.functions], {}
+        return True
+
     def guard(self, function, name):
         """A function of the user's, whose prints are shown the first time that this name is called."""
         return guarded(self.path, function, name, self.watch, self.shown.setdefault(name, iter([sys.stderr])))

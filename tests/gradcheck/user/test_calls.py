@@ -100,6 +100,30 @@ class Both:
     assert finding.verdict is Verdict.PASS and "W from self.dW, w from self.dw" in finding.notes[0]
 
 
+PAIR = """from caches import lstm_step_forward, lstm_step_backward
+def forward(x, state, Wx, Wh, b):
+    h, c, cache = lstm_step_forward(x, *state, Wx, Wh, b)
+    return (h, c), cache
+def backward(dstate, cache):
+    dx, dh, dc, *dw = lstm_step_backward(*dstate, cache)
+    return dx, (dh, dc), *dw
+def again(dstate, x, state, Wx, Wh, b):
+    return backward(dstate, forward(x, state, Wx, Wh, b)[1])
+def plain(x, state, Wx, Wh, b): return forward(x, state, Wx, Wh, b)[0]
+"""
+
+
+@pytest.mark.parametrize("functions, saved", [("forward,backward", True), ("plain,again", False)])
+def test_the_states_of_an_lstm_may_come_as_a_pair(tmp_path, functions, saved):
+    (tmp_path / "caches.py").write_text((EXAMPLES / "caches.py").read_text())
+    (tmp_path / "own.py").write_text(PAIR)
+    finding = check_file(f"{tmp_path / 'own.py'}:{functions}", cell="lstm", saved=saved)
+    assert finding.verdict is Verdict.PASS and [t.name for t in finding.tensors] == "x h0 c0 Wx Wh b".split()
+    (tmp_path / "own.py").write_text(PAIR.replace("dx, (dh, dc)", "dx, (dh, 2 * dc)"))
+    finding = check_file(f"{tmp_path / 'own.py'}:{functions}", cell="lstm", saved=saved)
+    assert finding.verdict is Verdict.WRONG and "wrong: c0" in str(finding)
+
+
 MORE = """import numpy as np
 class Layer:
     def __init__(self, n_in, n_hidden): self.U, self.V = np.ones((n_hidden, n_in)), np.eye(n_hidden)
