@@ -10,6 +10,7 @@ A cell is a small frozen object that owns its parameters: ``Weights``, a NamedTu
 Cells know neither the tape nor sequences; ``minirnn.bptt`` runs them over time. ``CELLS`` names them all.
 """
 
+from minirnn.cells.coupled import CoupledLSTM
 from minirnn.cells.gru import GRU
 from minirnn.cells.lstm import LSTM
 from minirnn.cells.operands import Masks, Weights
@@ -19,8 +20,8 @@ from minirnn.cells.rnn import RNN
 from minirnn.errors import InputError, must_be
 from minirnn.errors import near as near_names
 
-__all__ = ["CELLS", "GRU", "LSTM", "RNN", "Masks", "PeepholeLSTM", "Weights", "find", "from_onnx", "near", "reordered",
-           "to_onnx"]
+__all__ = ["CELLS", "GRU", "LSTM", "RNN", "CoupledLSTM", "Masks", "PeepholeLSTM", "Weights", "find", "from_onnx",
+           "near", "reordered", "to_onnx"]
 
 CELLS = {
     "rnn": RNN(),
@@ -30,11 +31,13 @@ CELLS = {
     "lstm-relu": LSTM(activation="relu"),
     "lstm-version-0": LSTM(forget_gate=False),
     "lstm-peephole": PeepholeLSTM(),
+    "lstm-coupled": CoupledLSTM(),
     "gru": GRU(),
     "gru-slides": GRU(convention="slides"),
     "gru-reset-after": GRU(reset_after=True),
 }
 ALIASES = {"rnn-tanh": "rnn", "lstm-v0": "lstm-version-0", "peephole": "lstm-peephole",
+           "coupled": "lstm-coupled", "cifg": "lstm-coupled",
            "gru-thesis": "gru", "gru-after": "gru-reset-after"}
 
 

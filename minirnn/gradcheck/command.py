@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +16,9 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from minirnn.cells import CELLS
 from minirnn.errors import InputError, must_be, say
 from minirnn.gradcheck import report
-from minirnn.gradcheck.user_code import check_file, is_user_code
+from minirnn.gradcheck.user import listing
+from minirnn.gradcheck.user.check import SECONDS, check_file
+from minirnn.gradcheck.user.source import is_user_code
 from minirnn.gradcheck.verdict import Verdict
 from minirnn.threads import threads_of_kernels, use_threads
 
@@ -28,7 +30,32 @@ examples:
   minirnn gradcheck lstm --report runs/lstm
   minirnn gradcheck --all --jobs 2
   minirnn gradcheck mycell.py:forward,backward --shapes 3,5 5,2
-  minirnn gradcheck mylstm.py:forward,backward --cell lstm"""
+  minirnn gradcheck mylstm.py:forward,backward --cell lstm
+  minirnn gradcheck mylstm.py:MyLSTM --cell lstm --gates figo --layout in,hidden
+  minirnn gradcheck homework.ipynb"""
+
+
+@dataclass(frozen=True)
+class Own:
+    """A file of yours, FILE.py or FILE.ipynb: two functions of it, or a class with both as methods."""
+
+    shapes: Annotated[tuple[str, ...], arg(
+        metavar="SHAPE...", help="of forward's arguments: 3,5 5,2; int10:4 is four integers below 10")] = ()
+    cell: Annotated[str | None, arg(
+        help=f"it is this recurrent cell, a step or a sequence: a wrong gate is named. {', '.join(CELLS)}")] = None
+    gates: Annotated[str, arg(
+        metavar="ORDER", help="with --cell: the order of your gates, like figo; found by trial if left out")] = ""
+    layout: Annotated[tuple[str, ...], arg(
+        metavar="LAYOUT...", help="with --cell: in,hidden or hidden,in for weights, batch,time or time,batch; "
+        "found by trial if left out")] = ()
+    saved: Annotated[bool, arg(
+        help="forward returns (y, saved), backward takes (dy, saved) instead of (dy, *args)")] = False
+    init: Annotated[str | None, arg(
+        metavar="ARGS", help="of your class's constructor: '5, 2'; (4,3) is an array of that shape; with --cell, D "
+        "inputs and H units, '(D,4*H), (H,4*H), (4*H,)'")] = None
+    constant: Annotated[tuple[str, ...], arg(metavar="NAME...", help="arguments that need no gradient")] = ()
+    dtype: Annotated[Literal["float64", "float32"], arg(help="the float type to check in")] = "float64"
+    time_limit: Annotated[float, arg(metavar="SECONDS", help="for running the file, and for each call")] = SECONDS
 
 
 @dataclass(frozen=True)
@@ -36,7 +63,9 @@ class Options:
     """What ``minirnn gradcheck`` was asked."""
 
     target: Annotated[
-        str | None, Positional, arg(metavar="NAME|FILE.py:FORWARD,BACKWARD", help="what to check; see --list")
+        str | None, Positional, arg(
+            metavar="NAME|FILE.py:FORWARD,BACKWARD|FILE.py:CLASS",
+            help="what to check, see --list; FILE.py alone lists what could be checked in it")
     ] = None
     everything: Annotated[bool, arg(name="all", help="check everything in the suite")] = False
     thorough: Annotated[bool, arg(help="models entry by entry too, not along random directions")] = False
@@ -51,19 +80,8 @@ class Options:
     names: Annotated[bool, arg(name="list", help="print the names there are")] = False
     report: Annotated[Path | None, arg(metavar="DIR", help="write report.html with V-curves here")] = None
     as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
-    shapes: Annotated[tuple[str, ...], arg(metavar="SHAPE...", help="your code: shapes of forward's arguments")] = ()
-    cell: Annotated[
-        str | None,
-        arg(help=f"your code is this recurrent cell over a sequence: a wrong gate is named. {', '.join(CELLS)}"),
-    ] = None
-    saved: Annotated[
-        bool, arg(help="your code: forward returns (y, saved), backward takes (dy, saved) instead of (dy, *args)")
-    ] = False
-    constant: Annotated[
-        tuple[str, ...], arg(metavar="NAME...", help="your code: arguments that need no gradient")
-    ] = ()
-    dtype: Annotated[Literal["float64", "float32"], arg(help="your code: the float type to check in")] = "float64"
-    seed: Annotated[int, arg(help="your code: seed of the random arguments and cotangents")] = 0
+    seed: Annotated[int, arg(help="seed of random arguments, cotangents and mistakes")] = 0
+    your_code: Annotated[Own, tyro.conf.OmitArgPrefixes] = field(default_factory=Own)
 
 
 def main(argv):
@@ -86,9 +104,9 @@ def main(argv):
         return _list(options)
     if options.target is not None and is_user_code(options.target):
         return _user_code(options)
-    if options.shapes or options.cell or options.saved or options.constant:
-        which = "--shapes, --cell, --saved, --constant"
-        raise InputError(must_be("gradcheck", which, "given with a file", repr(options.target)))
+    given = [f"--{f.name.replace('_', '-')}" for f in fields(Own) if getattr(options.your_code, f.name) != f.default]
+    if given:
+        raise InputError(must_be("gradcheck", ", ".join(given), "given with a file", repr(options.target)))
     return _suite(options)
 
 
@@ -193,20 +211,27 @@ def _false_alarms(options):
 def _user_code(options):
     from minirnn.gradcheck.suite import Row, measured
 
-    start = time.perf_counter()
-    finding = check_file(
-        options.target,
-        shapes=options.shapes,
-        cell=options.cell,
-        saved=options.saved,
-        dtype=options.dtype,
-        seed=options.seed,
-        constants=options.constant,
-    )
+    start, own = time.perf_counter(), options.your_code
+    if ":" not in Path(options.target).name and not (own.shapes or own.cell):
+        return _listing(options)
+    given = {f.name: getattr(own, f.name) for f in fields(Own) if f.name != "constant"}
+    finding = check_file(options.target, seed=options.seed, constants=own.constant, **given)
     seconds = time.perf_counter() - start
     return _finish(
         options, [Row("code", finding.name, (measured("yours", finding),), seconds)], seconds, [str(finding)]
     )
+
+
+def _listing(options):
+    """What could be checked in a file -> 0, or 2 for nothing."""
+    found, notes = listing.candidates(options.target, options.your_code.time_limit)
+    told = listing.as_json if options.as_json else listing.as_text
+    text = told(options.target, found, notes)
+    if found or options.as_json:
+        print(json.dumps(text, indent=1) if options.as_json else text)
+    else:
+        say(f"minirnn: gradcheck: {text}")
+    return 0 if found else 2
 
 
 def _finish(options, rows, seconds, text):

@@ -10,7 +10,7 @@ from minirnn import ops
 from minirnn.array import xp_of
 from minirnn.autograd import Tensor
 from minirnn.bptt import active_steps, mask_at
-from minirnn.cells import GRU, LSTM, RNN, PeepholeLSTM
+from minirnn.cells import GRU, LSTM, RNN, CoupledLSTM, PeepholeLSTM
 from minirnn.errors import InputError, must_be
 
 
@@ -70,6 +70,18 @@ def peephole_step(cell, x, state, w, masks):
     i, f = ops.sigmoid(a_i + p_i * c_prev), ops.sigmoid(a_f + p_f * c_prev)  # graves (7), (8)
     c = _drop(masks.moon, f * c_prev + i * _drop(masks.ours, ops.tanh(a_g)))  # graves (9)
     h = ops.sigmoid(a_o + p_o * c) * ops.tanh(c)  # graves (10), (11)
+    return _zoneout(masks.zoneout_h, h_prev, h), _zoneout(masks.zoneout_c, c_prev, c)
+
+
+@step.register(CoupledLSTM)
+def coupled_step(cell, x, state, w, masks):
+    """One step of an LSTM with coupled gates on the tape: x (B, D), h and c (B, H)."""
+    h_prev, c_prev = state
+    a = ops.linear(x, w.weight_ih, w.bias_ih) + ops.linear(_drop(masks.gal, h_prev), w.weight_hh, w.bias_hh)
+    a_f, a_g, a_o = ops.split(a, 3, axis=-1)
+    f = ops.sigmoid(a_f)  # thesis (2.2.4)
+    c = _drop(masks.moon, f * c_prev + (1 - f) * _drop(masks.ours, ops.tanh(a_g)))  # thesis (2.2.5) with i = 1 - f
+    h = ops.sigmoid(a_o) * ops.tanh(c)  # thesis (2.2.6)
     return _zoneout(masks.zoneout_h, h_prev, h), _zoneout(masks.zoneout_c, c_prev, c)
 
 

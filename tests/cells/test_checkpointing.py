@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from minirnn import Tensor, bptt, flow, fused, nn
-from minirnn.cells import GRU, LSTM, RNN, Masks, PeepholeLSTM
+from minirnn.cells import GRU, LSTM, RNN, CoupledLSTM, Masks, PeepholeLSTM
 from minirnn.errors import InputError
 
 T, B, D, H = 11, 4, 5, 3
-CELLS = [RNN(), RNN("relu"), LSTM(), LSTM(forget_gate=False), PeepholeLSTM(), GRU(), GRU(convention="slides"),
-         GRU(reset_after=True)]
+CELLS = [RNN(), RNN("relu"), LSTM(), LSTM(forget_gate=False), PeepholeLSTM(), CoupledLSTM(), GRU(),
+         GRU(convention="slides"), GRU(reset_after=True)]
 LENGTHS = np.array([2, 11, 6, 3])  # unsorted; ends inside a segment, at its edge, and with the sequence
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=str)
 

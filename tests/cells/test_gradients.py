@@ -7,12 +7,12 @@ masks, thesis (3.3.4), (3.3.8), (3.3.9), (3.3.10); zoneout, slides; peepholes, g
 import numpy as np
 import pytest
 
-from minirnn.cells import GRU, LSTM, RNN, Masks, PeepholeLSTM
+from minirnn.cells import GRU, LSTM, RNN, CoupledLSTM, Masks, PeepholeLSTM
 
 B, D, H = 3, 5, 2
 SMOOTH = [
     RNN("tanh"), RNN("identity"),
-    LSTM(), LSTM(forget_gate=False), PeepholeLSTM(),
+    LSTM(), LSTM(forget_gate=False), PeepholeLSTM(), CoupledLSTM(),
     GRU(), GRU(convention="slides"), GRU(reset_after=True),
 ]
 KINKED = [RNN("relu"), LSTM(activation="relu"), LSTM(forget_gate=False, activation="relu")]

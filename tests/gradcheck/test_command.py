@@ -253,7 +253,8 @@ def test_users_random_function_is_non_deterministic(user, capsys):
         ("my.py:forward,raising", SHAPES, "raising raised KeyError: 'cache' (my.py, line 23)"),
         ("my.py:forward,nosuch", SHAPES, "'nosuch' must be a function of"),
         ("my.py:forward,number", SHAPES, "'number' must be a function of"),
-        ("my.py:forward", SHAPES, "target must be file.py:forward,backward"),
+        ("my.py:kept_backward", SHAPES, "no function of my.py is named like its backward"),
+        ("my.py:forward,backward,a,b", SHAPES, "target must be file.py:forward,backward"),
         ("my.py:forward,backward", [], "give --shapes 3,5 5,2, or --cell lstm, or a function inputs()"),
         ("my.py:forward,backward", ["--shapes", "3,x"], "--shapes must be positive sizes with commas between"),
         ("my.py:forward,backward", ["--shapes", "3,5", "4,2"], "forward raised ValueError"),
@@ -263,8 +264,8 @@ def test_users_random_function_is_non_deterministic(user, capsys):
             SHAPES,
             "failing.py does not run: RuntimeError: no licence (failing.py, line 2)",
         ),
-        ("mylstm.py:forward_in_another_order,backward", ["--cell", "lstm"], "check the order of the gates (i f g o)"),
-        ("my.py:forward,backward", ["--cell", "lstm"], "forward raised TypeError"),
+        ("mylstm.py:forward_in_another_order,backward", ["--cell", "lstm"], "check the order of the gates"),
+        ("my.py:forward,backward", ["--cell", "lstm"], "no layout that was tried runs"),
     ],
 )
 def test_users_mistakes_are_one_clear_line(user, target, options, message, capsys):

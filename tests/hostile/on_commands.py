@@ -22,7 +22,7 @@ WORDS = [
     "cuda:99", "float16",
 ]
 FLAGS = {
-    "gradcheck": "list thorough report json shapes cell saved constant dtype seed jobs",
+    "gradcheck": "list thorough report json shapes cell gates layout saved init constant dtype time-limit seed jobs",
     "train": "preset quick config name runs data-folder twin json silent seed dtype device log-every"
              " checkpoint-every snapshots data source batch epochs patience optimizer lr clip schedule decay"
              " descent.lr cell hidden rate scheme sampling scaling forward-dropout init kernels text limit"

@@ -76,6 +76,12 @@ def on_the_tape(cell, x, state0, weights, masks, dy, dfinal):
             c = drop("moon", t, kept + ops.sigmoid(a["i"] + p_i * state[1]) * drop("ours", t, ops.tanh(a["g"])))
             h = choose("zoneout_h", t, state[0], ops.sigmoid(a["o"] + p_o * c) * ops.tanh(c))
             state = [h + new_leaves[0], choose("zoneout_c", t, state[1], c) + new_leaves[1]]
+        elif cell.name == "lstm-coupled":  # thesis (2.2.4)-(2.2.6) with i = 1 - f
+            a_f, a_g, a_o = (p + q for p, q in zip(from_x, from_h))
+            f = ops.sigmoid(a_f)
+            c = drop("moon", t, f * state[1] + (1 - f) * drop("ours", t, ops.tanh(a_g)))
+            h = choose("zoneout_h", t, state[0], ops.sigmoid(a_o) * ops.tanh(c))
+            state = [h + new_leaves[0], choose("zoneout_c", t, state[1], c) + new_leaves[1]]
         else:  # thesis (2.2.7)-(2.2.9)
             r, z = ops.sigmoid(from_x[0] + from_h[0]), ops.sigmoid(from_x[1] + from_h[1])
             inner = r * from_h[2] if cell.reset_after else (r * h_in) @ U[2].T + v[2]

@@ -5,9 +5,9 @@ what the mistake makes of it. ``mutants`` compiles and runs them. To add one, ad
 tests find it, and fail if the checker does not.
 """
 
-from minirnn.gradcheck.bugs import affine, gru, lstm, peephole, rnn, time
+from minirnn.gradcheck.bugs import affine, coupled, gru, lstm, peephole, rnn, time
 from minirnn.gradcheck.bugs.mutant import Mutant
 
 __all__ = ["BUGS", "Mutant"]
 
-BUGS = tuple(bug for file in (time, affine, rnn, lstm, peephole, gru) for bug in file.BUGS)
+BUGS = tuple(bug for file in (time, affine, rnn, lstm, peephole, coupled, gru) for bug in file.BUGS)
