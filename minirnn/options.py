@@ -38,7 +38,7 @@ def read(cls, argv, prog, description, examples=()):
         if heading not in groups:
             groups[heading] = parser.add_argument_group(heading)
         _add(groups[heading], each, hints[each.name])
-    groups[heading].add_argument("-h", "--help", action="store_true", help="this text")
+    next(iter(groups.values())).add_argument("-h", "--help", action="store_true", help="this text")
     if {"-h", "--help"} & set(argv):
         print(parser.format_help(), end="")
         return None

@@ -6,12 +6,8 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Literal
-
-import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from minirnn.cells import CELLS
 from minirnn.errors import InputError, must_be, say
@@ -20,73 +16,69 @@ from minirnn.gradcheck.user import listing
 from minirnn.gradcheck.user.check import SECONDS, check_file
 from minirnn.gradcheck.user.source import is_user_code
 from minirnn.gradcheck.verdict import Verdict
+from minirnn.options import option, read
+from minirnn.terminal import coloured, written
 from minirnn.threads import threads_of_kernels, use_threads
 
 HELP = """Prove gradients: of an operation, cell, layer, loss or model by name, of everything, or of your own code.
 
-The verdict is PASS, WRONG, UNDECIDABLE AT THIS PRECISION, KINK or NON-DETERMINISTIC; exit status 0 only for PASS.
-
-examples:
-  minirnn gradcheck lstm --report runs/lstm
-  minirnn gradcheck --all --jobs 2
-  minirnn gradcheck mycell.py:forward,backward --shapes 3,5 5,2
-  minirnn gradcheck mylstm.py:forward,backward --cell lstm
-  minirnn gradcheck mylstm.py:MyLSTM --cell lstm --gates figo --layout in,hidden
-  minirnn gradcheck homework.ipynb"""
-
-
-@dataclass(frozen=True)
-class Own:
-    """A file of yours, FILE.py or FILE.ipynb: two functions of it, or a class with both as methods."""
-
-    shapes: Annotated[tuple[str, ...], arg(
-        metavar="SHAPE...", help="of forward's arguments: 3,5 5,2; int10:4 is four integers below 10")] = ()
-    cell: Annotated[str | None, arg(
-        help=f"it is this recurrent cell, a step or a sequence: a wrong gate is named. {', '.join(CELLS)}")] = None
-    gates: Annotated[str, arg(
-        metavar="ORDER", help="with --cell: the order of your gates, like figo; found by trial if left out")] = ""
-    layout: Annotated[tuple[str, ...], arg(
-        metavar="LAYOUT...", help="with --cell: in,hidden or hidden,in for weights, batch,time or time,batch; "
-        "found by trial if left out")] = ()
-    saved: Annotated[bool, arg(
-        help="forward returns (y, saved), backward takes (dy, saved) instead of (dy, *args)")] = False
-    init: Annotated[str | None, arg(
-        metavar="ARGS", help="of your class's constructor: '5, 2'; (4,3) is an array of that shape; with --cell, D "
-        "inputs and H units, '(D,4*H), (H,4*H), (4*H,)'")] = None
-    constant: Annotated[tuple[str, ...], arg(metavar="NAME...", help="arguments that need no gradient")] = ()
-    dtype: Annotated[Literal["float64", "float32"], arg(help="the float type to check in")] = "float64"
-    time_limit: Annotated[float, arg(metavar="SECONDS", help="for running the file, and for each call")] = SECONDS
+The verdict is PASS, WRONG, UNDECIDABLE AT THIS PRECISION, KINK or NON-DETERMINISTIC; exit status 0 only for PASS."""
+EXAMPLES = (
+    "minirnn gradcheck lstm --report runs/lstm", "minirnn gradcheck --all --jobs 2",
+    "minirnn gradcheck mycell.py:forward,backward --shapes 3,5 5,2",
+    "minirnn gradcheck mylstm.py:forward,backward --cell lstm",
+    "minirnn gradcheck mylstm.py:MyLSTM --cell lstm --gates figo --layout in,hidden",
+    "minirnn gradcheck homework.ipynb",
+)
+WHAT, TOLD, CHECKER = "what is checked", "what is told", "the checker itself"
+OWN = "a file of yours: two functions of it, or a class that has both"
 
 
 @dataclass(frozen=True)
 class Options:
     """What ``minirnn gradcheck`` was asked."""
 
-    target: Annotated[
-        str | None, Positional, arg(
-            metavar="NAME|FILE.py:FORWARD,BACKWARD|FILE.py:CLASS",
-            help="what to check, see --list; FILE.py alone lists what could be checked in it")
-    ] = None
-    everything: Annotated[bool, arg(name="all", help="check everything in the suite")] = False
-    thorough: Annotated[bool, arg(help="models entry by entry too, not along random directions")] = False
-    jobs: Annotated[int, arg(help="with --all, --false-alarms: so many at once, in processes of their own")] = 1
-    score: Annotated[
-        int | None, arg(metavar="N", help="make N random mistakes in each cell, and count those named in words")
-    ] = None
-    false_alarms: Annotated[
-        int | None,
-        arg(metavar="N", help="check N pieces of random code, right and made wrong, and count false verdicts"),
-    ] = None
-    names: Annotated[bool, arg(name="list", help="print the names there are")] = False
-    report: Annotated[Path | None, arg(metavar="DIR", help="write report.html with V-curves here")] = None
-    as_json: Annotated[bool, arg(name="json", help="print JSON for a program to read")] = False
-    seed: Annotated[int, arg(help="seed of random arguments, cotangents and mistakes")] = 0
-    your_code: Annotated[Own, tyro.conf.OmitArgPrefixes] = field(default_factory=Own)
+    target: str | None = option(
+        None, "a name from --list, two functions, or a class; FILE.py alone lists what could be checked in it",
+        metavar="NAME|FILE.py:FORWARD,BACKWARD|FILE.py:CLASS", positional=True, group=WHAT)
+    everything: bool = option(False, "check everything in the suite", name="all", group=WHAT)
+    thorough: bool = option(False, "models entry by entry too, not along random directions", group=WHAT)
+    jobs: int = option(1, "with --all, --false-alarms: so many at once, in processes of their own", group=WHAT)
+    seed: int = option(0, "of random arguments, cotangents and mistakes", group=WHAT)
+    names: bool = option(False, "print the names there are", name="list", group=WHAT)
+    shapes: tuple[str, ...] = option(
+        (), "of forward's arguments: 3,5 5,2; int10:4 is four integers below 10", metavar="SHAPE", group=OWN)
+    cell: str | None = option(
+        None, f"it is this recurrent cell, a step or a sequence: a wrong gate is named. {', '.join(CELLS)}", group=OWN)
+    gates: str = option("", "with --cell: the order of your gates, like figo; found by trial if left out",
+                        metavar="ORDER", group=OWN)
+    layout: tuple[str, ...] = option(
+        (), "with --cell: in,hidden or hidden,in for weights, batch,time or time,batch; found by trial if left out",
+        group=OWN)
+    saved: bool = option(False, "forward returns (y, saved), backward takes (dy, saved) instead of (dy, *args)",
+                         group=OWN)
+    init: str | None = option(
+        None, "of your class's constructor: '5, 2'; (4,3) is an array of that shape; with --cell, D inputs and H "
+        "units, '(D,4*H), (H,4*H), (4*H,)'", metavar="ARGS", group=OWN)
+    constant: tuple[str, ...] = option((), "arguments that need no gradient", metavar="NAME", group=OWN)
+    dtype: str = option("float64", "the float type to check in", choices=("float64", "float32"), group=OWN)
+    time_limit: float = option(SECONDS, "seconds for running the file, and for each call", group=OWN)
+    report: Path | None = option(None, "write report.html with V-curves here", metavar="FOLDER", group=TOLD)
+    as_json: bool = option(False, "print JSON for a program to read", name="json", group=TOLD)
+    score: int | None = option(None, "make N random mistakes in each cell, and count those named in words",
+                               group=CHECKER)
+    false_alarms: int | None = option(
+        None, "check N pieces of random code, right and made wrong, and count false verdicts", group=CHECKER)
+
+
+OWN_OPTIONS = {f.name: f.default for f in fields(Options) if f.metadata["group"] == OWN}
 
 
 def main(argv):
     """Run ``minirnn gradcheck``; returns the exit status: 0 all PASS, 1 not, 2 bad input."""
-    options = tyro.cli(Options, args=argv, prog="minirnn gradcheck", description=HELP, config=(FlagCreatePairsOff,))
+    options = read(Options, argv, "minirnn gradcheck", HELP, EXAMPLES)
+    if options is None:
+        return 0
     if options.jobs < 1 or (options.jobs > 1 and not options.everything and options.false_alarms is None):
         which = "at least 1, and given with --all or --false-alarms"
         raise InputError(must_be("gradcheck", "--jobs", which, options.jobs))
@@ -104,7 +96,8 @@ def main(argv):
         return _list(options)
     if options.target is not None and is_user_code(options.target):
         return _user_code(options)
-    given = [f"--{f.name.replace('_', '-')}" for f in fields(Own) if getattr(options.your_code, f.name) != f.default]
+    given = [name for name, default in OWN_OPTIONS.items() if getattr(options, name) != default]
+    given = [f"--{name.replace('_', '-')}" for name in given]
     if given:
         raise InputError(must_be("gradcheck", ", ".join(given), "given with a file", repr(options.target)))
     return _suite(options)
@@ -124,7 +117,7 @@ def _suite(options):
         rows.append(row)
         _progress(options, "")
         if not options.as_json and options.everything:
-            print(report.row_line(row, width), flush=True)
+            print(coloured(report.row_line(row, width)), flush=True)
         if len(rows) < len(cases):
             _progress(options, f"{len(rows)} of {len(cases)}: {cases[len(rows)].kind} {cases[len(rows)].name}")
     seconds = time.perf_counter() - start
@@ -211,11 +204,11 @@ def _false_alarms(options):
 def _user_code(options):
     from minirnn.gradcheck.suite import Row, measured
 
-    start, own = time.perf_counter(), options.your_code
-    if ":" not in Path(options.target).name and not (own.shapes or own.cell):
+    if ":" not in Path(options.target).name and not (options.shapes or options.cell):
         return _listing(options)
-    given = {f.name: getattr(own, f.name) for f in fields(Own) if f.name != "constant"}
-    finding = check_file(options.target, seed=options.seed, constants=own.constant, **given)
+    start, given = time.perf_counter(), {name: getattr(options, name) for name in OWN_OPTIONS}
+    given["constants"] = given.pop("constant")
+    finding = check_file(options.target, seed=options.seed, **given)
     seconds = time.perf_counter() - start
     return _finish(
         options, [Row("code", finding.name, (measured("yours", finding),), seconds)], seconds, [str(finding)]
@@ -224,7 +217,7 @@ def _user_code(options):
 
 def _listing(options):
     """What could be checked in a file -> 0, or 2 for nothing."""
-    found, notes = listing.candidates(options.target, options.your_code.time_limit)
+    found, notes = listing.candidates(options.target, options.time_limit)
     told = listing.as_json if options.as_json else listing.as_text
     text = told(options.target, found, notes)
     if found or options.as_json:
@@ -239,10 +232,10 @@ def _finish(options, rows, seconds, text):
     if options.as_json:
         print(json.dumps(report.as_json(rows, seconds), indent=1))
     else:
-        print("\n".join(text))
+        print(coloured("\n".join(text)))
     if options.report is not None:
         page = report.write_html(options.report, rows, report.summary(rows, seconds))
-        print(f"report: {page}", file=sys.stderr if options.as_json else sys.stdout)
+        written("report", page, sys.stderr if options.as_json else sys.stdout)
     for row in rows:
         for part in row.parts:
             if part.finding is not None and any("not finite" in note for note in part.finding.notes):
