@@ -1,0 +1,121 @@
+"""Arrays as products of powers of known ones, or as sums of known ones, exact to rounding and in words."""
+
+import numpy as np
+
+WHOLE = 1e-4  # how near to a whole number an exponent must come
+MOST = 3  # the largest exponent that is believed
+GATES = ("i", "f", "g", "o", "r", "z", "n", "h_prev", "c_prev", "h_t", "c", "tanh(c)", "W_n h + b")
+DERIVED = ("h_t", "keep")  # products of the others, which a product cannot tell from them
+
+
+def product(values, known, same):
+    """``values`` (B, H) as a product of powers of the ``known`` arrays, in words; "" where it is none.
+
+    product(2 * dh * o, {"dh": dh, "o": o, "g": g}, 1e-6) is "2 * dh * o".
+    """
+    if not np.abs(values).min() > 0:
+        return ""
+    return _fitted(values, known, same) or next(filter(None, (
+        _fitted(values, {**known, **more}, same) for more in _instead_of_a_factor(known))), "")
+
+
+def _instead_of_a_factor(known):
+    """Arrays that one factor may have been written as: a slope's wrong constant or power, a sum of two quantities."""
+    plain = {name: known[name] for name in known if name in GATES and name not in DERIVED}
+    for one, a in plain.items():
+        yield {f"2 - {one}": 2 - a, f"2 - {one}^2": 2 - a**2, f"0.5 - {one}": 0.5 - a, f"0.5 - {one}^2": 0.5 - a**2,
+               f"1 - 2 {one}": 1 - 2 * a, f"1 - {one}^3": 1 - a**3, f"1 - {one}^4": 1 - a**4}
+    for one, a in plain.items():
+        for other, b in plain.items():
+            if one < other:
+                yield {f"{one} - {other}": a - b, f"{one} + {other}": a + b}
+
+
+def _fitted(values, known, same):
+    names = [name for name, array in known.items() if name not in DERIVED and np.abs(array).min() > 0]
+    logs = np.stack([np.log(np.abs(known[name]).ravel()) for name in names] + [np.ones(values.size)], axis=1)
+    fitted, *_ = np.linalg.lstsq(logs, np.log(np.abs(values).ravel()), rcond=None)
+    powers = np.round(fitted[:-1]).astype(int)
+    if np.abs(fitted[:-1] - powers).max() > max(WHOLE, 10 * same) or np.abs(powers).max() > MOST:
+        return ""
+    exact = np.ones_like(values)
+    for name, power in zip(names, powers):
+        exact = exact * known[name] ** float(power)
+    factor = float((values * exact).sum() / (exact * exact).sum())
+    if not equal(values, factor * exact, same):
+        return ""
+    return _in_words(factor, dict(zip(names, powers)))
+
+
+def _in_words(factor, powers):
+    """(-1.0, {"dc": 1, "1 - g": 1, "1 + g": 1}) -> "-dc * (1 - g^2)"."""
+    powers = dict(powers)
+    for name in [n for n in powers if n.startswith("1 + ")]:
+        plain, both = name.removeprefix("1 + "), powers[name]
+        if both and both == powers.get(f"1 - {plain}"):
+            powers[f"1 - {plain}"], powers[name] = 0, 0
+            powers[f"1 - {plain}^2"] = both
+    parts = []
+    for name, power in powers.items():
+        shown = f"({name})" if " " in name else name
+        parts += [shown if power == 1 else f"{shown}^{power}"] if power else []
+    number = "" if abs(abs(factor) - 1) < 1e-5 else f"{abs(factor):.6g}"
+    return ("-" if factor < 0 else "") + " * ".join([number] * bool(number) + parts or ["1"])
+
+
+def added(name, got, terms, instead, same):
+    """A claimed sum against its ``terms``: which are missing or counted otherwise, and which of ``instead`` it has.
+
+    Terms that are zero are left out: nothing can be said of them.
+    """
+    right = sum(terms.values())
+    if equal(got, right, same):
+        return
+    words = scaled(got, right, same)
+    if words:
+        yield f"{name} {words}"
+        return
+    terms = {words: term for words, term in terms.items() if np.abs(term).max() > 0}
+    for extra in ({}, *instead) if terms else instead:
+        every = {**terms, **extra}
+        columns = np.stack([array.ravel() for array in every.values()], axis=1)
+        counts, *_ = np.linalg.lstsq(columns, got.ravel(), rcond=None)
+        if equal(got.ravel(), columns @ counts, same):
+            said = [_counted(words, count, words in terms) for words, count in zip(every, counts)]
+            yield f"{name} " + ", ".join(words for words in said if words)
+            return
+
+
+def _counted(words, count, belongs):
+    near = abs(count - 1) < 1e-4
+    if near or abs(count) < 1e-4:
+        return "" if near == belongs else f"misses {words}" if belongs else f"has {words}"
+    return f"has {words} {count:.6g} times"
+
+
+def named(name, got, right, others, same):
+    """A claimed array against the right one: as one of ``others`` {words: array}, or scaled."""
+    if equal(got, right, same):
+        return
+    words = scaled(got, right, same) or next(
+        (words for words, other in others.items() if not equal(right, other, same) and equal(got, other, same)), "")
+    if words:
+        yield f"{name} {words}"
+
+
+def scaled(got, right, same):
+    """How ``got`` is the right array at another scale: zero, k times, of the wrong sign, clipped; "" where it is not."""
+    if not np.abs(got).max() > same * max(np.abs(right).max(), 1e-300):
+        return "is zero" if np.abs(right).max() > 0 else ""
+    ratio = float((got * right).sum() / max((right * right).sum(), 1e-300))
+    if equal(got, ratio * right, same):
+        return "has the wrong sign" if abs(ratio + 1) <= same else f"is {ratio:.6g} times the right one"
+    bound = float(np.abs(got).max())
+    if (np.abs(got) >= bound * (1 - same)).sum() > 1 and equal(got, np.clip(right, -bound, bound), same):
+        return f"is clipped at {bound:.6g}"
+    return ""
+
+
+def equal(one, other, same):
+    """Whether two arrays of one shape are equal up to ``same`` of the largest entry."""
+    return one.shape == other.shape and np.abs(one - other).max() <= same * max(np.abs(other).max(), 1e-300)
