@@ -14,7 +14,7 @@ import numpy as np
 
 from minirnn.cells import GRU
 from minirnn.gradcheck import over_time, recurrent
-from minirnn.gradcheck.fits import GATES, added, equal, named, product
+from minirnn.gradcheck.fits import GATES, added, equal, named, scaled, written
 from minirnn.gradcheck.quantities import cell_keeps, knows, quantities
 
 ROWS, UNITS = 24, 3  # one input for every row, so that the gradient of weight_ih is the gates' gradient itself
@@ -32,7 +32,7 @@ def explain(problem, claim, same, seed=None):
     seed = int(abs(float(problem.x.sum())) * 1e6) % 2**31 if seed is None else seed
     alike = (problem.cell, seed, problem.x.dtype.name, problem.weights[-1] is not None)
     found = {}
-    for state in problem.cell.states:
+    for state in reversed(problem.cell.states):  # a loss on c has the shorter products
         here, truth = one_step(*alike, state)
         try:
             claimed = claim(here)
@@ -40,10 +40,25 @@ def explain(problem, claim, same, seed=None):
             break
         if set(truth) - set(claimed):
             return []
-        for line in _lines(here, state, claimed, truth, same):
-            found.setdefault(line, []).append(state)
-    said = [f"one step, a loss on {' or '.join(states)}: {line}" for line, states in found.items()]
-    return said or over_time.explain(*alike, claim, same)
+        for about, line in _lines(here, state, claimed, truth, same):
+            if line and (about not in found or line in found[about]):
+                found.setdefault(about, {}).setdefault(line, []).insert(0, state)
+    said = {}
+    for about, lines in found.items():
+        for line, states in lines.items():
+            said.setdefault(f"one step, a loss on {' or '.join(states)}: ", {}).setdefault(line, []).append(about)
+    return [start + _together(line, of) for start, lines in said.items() for line, of in lines.items()] or (
+        over_time.explain(*alike, claim, same))
+
+
+def _together(line, of):
+    """One line for all it is said of: "weight_hh gates i, f" for weight_hh gate i and weight_hh gate f."""
+    name, _, _ = of[0].partition(" gate ")
+    if len(of) == 1:
+        return f"{of[0]} {line}"
+    if all(one.startswith(f"{name} gate ") for one in of):
+        return f"{name} gates {', '.join(one.split()[-1] for one in of)} {line}"
+    return f"{', '.join(of)} {line}"
 
 
 @lru_cache(maxsize=16)
@@ -58,94 +73,127 @@ def one_step(cell, seed, dtype, bias, state):
 
 
 def _lines(p, state, claimed, truth, same):
+    """(what is spoken of, what is said of it) of everything that is looked at, "" for nothing."""
     gates = p.cell.gates
     split = lambda g: dict(zip(gates, np.split(g["weight_ih"].T, len(gates), axis=1)))
     da, right = split(claimed), split(truth)
     if equal(claimed["x"], truth["x"], same):  # then the gates' gradients are right, whatever weight_ih says
         da = right
     known = {f"d{state}": p.dy[0] if state == "h" else p.dfinal[p.cell.states.index(state)], **quantities(p, da)}
-    for gate in gates:
-        others = {f"gate {gate} has the gradient of gate {k}": right[k] for k in gates if k != gate}
-        yield from written(_of(gate, gates), da[gate], right[gate], known, same, others)
+    clipped = "" if da is right else scaled(claimed["weight_ih"], truth["weight_ih"], same)
+    if len(gates) > 1 and clipped.startswith("is clipped"):
+        yield "da, of all gates,", clipped
+    else:
+        for gate in gates:
+            others = {f"has the gradient of gate {k}": right[k] for k in gates if k != gate}
+            words = written(da[gate], right[gate], known, same, others)
+            yield f"gate {gate}" if words in others else _of(gate, gates), words
     if "c" in p.cell.states:
-        yield from written("dc_prev", claimed["c0"], truth["c0"], known, same)
-    yield from _sums(p, claimed, da, known, same)
-
-
-def written(name, got, true, known, same, others=None):
-    """One claimed array against the true one, both as products, or as one of ``others`` {words: array}.
-
-    Nothing where it is right, or no product.
-    """
-    if equal(got, true, same):
-        return
-    should = product(true, known, same)
-    if not np.abs(got).max() > same * max(np.abs(true).max(), 1e-300):
-        if should:
-            yield f"{name} is zero, it should be {should}"
-        return
-    yield from (words for words, other in (others or {}).items() if equal(got, other, same) and np.abs(other).max() > 0)
-    is_now = product(got, known, same)
-    if is_now and (should or not np.abs(true).max() > 0):
-        yield f"{name} is {is_now}, it should be {should or 'zero'}"
+        others = {"is what belongs to dh_prev": truth["h0"]}
+        yield "dc_prev", written(claimed["c0"], truth["c0"], {**known, "dh_prev": claimed["h0"]}, same, others)
+    yield from _sums(p, claimed, da, {**known, **({"dc_prev": truth["c0"]} if "c0" in truth else {})}, same)
+    yield from _weights(p, claimed, da, known, same)
 
 
 def _sums(p, claimed, da, known, same):
-    """Lines about what is added up from the gates' gradients: dx, dh_prev, the other weights, the biases."""
+    """What is said about dx and dh_prev, which are added up from the gates' gradients."""
     gates, cell = p.cell.gates, p.cell
     W, U = (dict(zip(gates, np.split(w, len(gates)))) for w in (p.weights.weight_ih, p.weights.weight_hh))
-    yield from added("dx", claimed["x"][0], {f"gate {k}": da[k] @ W[k] for k in gates}, [
+    yield "dx", added(claimed["x"][0], {f"gate {k}": da[k] @ W[k] for k in gates}, [
         {f"{words}, where {_of(k, gates)} belongs": array @ W[k]} for k in gates
         for words, array in _deltas(da, known, k, gates)], same)
-    inner = {k: da[k] @ U[k] for k in gates}
-    state = p.state0[0]
-    inputs, into = dict.fromkeys(gates, state), dict(da)
-    terms, instead = {f"gate {k}": inner[k] for k in gates}, {}
+    into, _ = _products(p, da, known)
+    through = lambda array, k, turned=False: (known["r"] * (array @ (U[k].T if turned else U[k])) if _reset(cell, k)
+                                              else array @ (U[k].T if turned else U[k]))
+    terms, instead = {f"gate {k}": through(into[k], k) for k in gates}, {}
     if isinstance(cell, GRU):
-        r, direct = known["r"], known["keep"] * known["dh"]
-        terms["gate n"] = (da["n"] * r) @ U["n"] if cell.reset_after else inner["n"] * r
-        if cell.reset_after:
-            into["n"] = da["n"] * r
-        else:
-            inputs["n"] = r * state
-        terms[f"the direct path dh * {cell_keeps(cell)}"] = direct
-        factors = {name: array for name, array in known.items() if name in GATES or name.startswith("1 - ")}
-        instead = {"gate n without r": inner["n"], "dh, whole": known["dh"]}
-        instead |= {f"dh * {name if ' ' not in name else f'({name})'}": known["dh"] * array
-                    for name, array in factors.items()}
-        if not cell.reset_after:
-            instead |= {f"gate n with {name} for r": inner["n"] * array for name, array in factors.items()}
-        instead |= {f"{words}, not through any matrix": array for words, array in
-                    (("da_n", da["n"]), ("da_z", da["z"]), ("da_r", da["r"]))}
-    turned = {f"gate {k}, its matrix transposed": da[k] @ U[k].T for k in gates}
-    if isinstance(cell, GRU):
-        turned["gate n, its matrix transposed"] = (into["n"] @ U["n"].T if cell.reset_after
-                                                   else known["r"] * (da["n"] @ U["n"].T))
-    swapped = {f"{words}, where {_of(k, gates)} belongs": array @ U[k] for k in gates
+        terms[f"the direct path dh * {cell_keeps(cell)}"] = known["dh"] * known["keep"]
+        instead = _instead(cell, da, known, U)
+    if "dc_prev" in known:
+        instead["what belongs to dc_prev"] = known["dc_prev"]
+    turned = {f"gate {k}, its matrix transposed": through(into[k], k, turned=True) for k in gates}
+    swapped = {f"{words}, where {_of(k, gates)} belongs": through(array, k) for k in gates
                for words, array in _deltas(da, known, k, gates)}
-    others = [{words: array} for words, array in {**instead, **turned, **swapped}.items()]
-    yield from added("dh_prev", claimed["h0"], terms, [*others, turned], same)
-    for k, block in zip(gates, np.split(claimed["weight_ih"], len(gates))):
-        others = {f"is made with {words}, where {_of(k, gates)} belongs": array.T @ p.x[0]
-                  for words, array in _deltas(da, known, k, gates)}
-        yield from named(f"weight_ih gate {k}", block, da[k].T @ p.x[0], others, same)
-    for k, block in zip(gates, np.split(claimed["weight_hh"], len(gates))):
-        right_input = "r * h_{t-1}" if inputs[k] is not state else "h_{t-1}"
-        others = {"is made with h_t, where h_{t-1} belongs": into[k].T @ known["h_t"], "is made with h_{t-1} without r": into[k].T @ state,
-                  "is made with the gradient without r": da[k].T @ inputs[k]}
-        others |= {f"is made with {words}, where {right_input} belongs": into[k].T @ array for words, array in known.items()}
-        others |= {f"is made with {words}, where {_of(k, gates)} belongs": array.T @ inputs[k]
-                   for words, array in _deltas(da, known, k, gates)}
-        yield from named(f"weight_hh gate {k}", block, into[k].T @ inputs[k], others, same)
-    for name in ("bias_ih", "bias_hh"):
-        if name in claimed:
-            for k, block in zip(gates, np.split(claimed[name], len(gates))):
-                right = (into if name == "bias_hh" else da)[k]
-                others = {f"is the sum of {words}": array.sum(0) for words, array in _deltas(da, known, k, gates)}
-                yield from named(f"{name} gate {k}", block, right.sum(0), {
-                    **others, "is the sum of da_n without r": da[k].sum(0), "is the sum over everything": np.full_like(right[0], right.sum()),
-                    "is the largest entry, not the sum": right.max(0),
-                    "is the first row alone": right[0]}, same)
+    crossed = {f"gate {k} through the matrix of gate {j}": through(into[k], k) if j == k else
+               (known["r"] if _reset(cell, k) else 1) * (into[k] @ U[j]) for k in gates for j in gates if j != k}
+    pairs = [{w: crossed[w] for w in (f"gate {k} through the matrix of gate {j}", f"gate {j} through the matrix of gate {k}")}
+             for k in gates for j in gates if k < j]
+    others = [{words: array} for words, array in {**instead, **turned, **swapped, **crossed}.items()]
+    yield "dh_prev", added(claimed["h0"], terms, [*others, *pairs, turned], same)
+
+
+def _instead(cell, da, known, U):
+    """What a GRU's dh_prev may have in place of one of its terms: {words: array}."""
+    factors = {name: array for name, array in known.items() if name in GATES or name.startswith("1 - ")}
+    deltas = {**{_of(k, cell.gates): a for k, a in da.items()}, **_before_slopes(known)}
+    bracketed = lambda name: name if " " not in name else f"({name})"
+    found = {"gate n without r": da["n"] @ U["n"], "dh, whole": known["dh"]}
+    found |= {f"dh * {bracketed(name)}": known["dh"] * array for name, array in factors.items()}
+    if not cell.reset_after:
+        found |= {f"gate n with {name} for r": da["n"] @ U["n"] * array for name, array in factors.items()}
+    found |= {f"{words}, not through any matrix": array for words, array in deltas.items()}
+    for factor, array in ((cell_keeps(cell), known["keep"]), ("r", known["r"])):
+        found |= {f"{words} * {factor}": delta * array for words, delta in deltas.items()}
+    return found | {name: array for name, array in factors.items()} | {f"dh * {cell_keeps(cell)}^2":
+                                                                       known["dh"] * known["keep"] ** 2}
+
+
+def _weights(p, claimed, da, known, same):
+    """What is said about the weights and biases, which are summed over the rows."""
+    gates, rest = p.cell.gates, [name for name in p.cell.shapes(1, 1) if name in claimed]
+    into, inputs = _products(p, da, known)
+    for name in rest:
+        if name == "weight_ih" and not equal(claimed["x"], sum(da[k] @ w for k, w in zip(
+                gates, np.split(p.weights.weight_ih, len(gates))))[None], same):
+            continue
+        left = into if name.endswith("hh") else da
+        times = dict.fromkeys(gates, p.x[0]) if name == "weight_ih" else inputs
+        summed = (lambda a, k: a.sum(0)) if "bias" in name else (lambda a, k: a.T @ times[k])
+        right = np.concatenate([summed(left[k], k) for k in gates])
+        whole = scaled(claimed[name], right, same)
+        if whole or equal(claimed[name], right, same):
+            yield name, whole
+            continue
+        for k, block in zip(gates, np.split(claimed[name], len(gates))):
+            belongs = _of(k, gates)
+            if "bias" in name:
+                others = {f"is the sum of {words}": a.sum(0) for words, a in _deltas(da, known, k, gates)}
+                others |= {"is the sum of da_n without r": da[k].sum(0), "is the first row alone": left[k][0],
+                           "is the sum over everything": np.full_like(left[k][0], left[k].sum()),
+                           "is the largest entry, not the sum": left[k].max(0)}
+            else:
+                others = _factors(p, k, into, inputs, da, known) if name == "weight_hh" else {}
+                others |= {f"is made with {words}, where {belongs} belongs": a.T @ times[k]
+                           for words, a in _deltas(da, known, k, gates)}
+            about = f"{name} gate {k}" if len(gates) > 1 else name
+            yield about, named(block, summed(left[k], k), others, same)
+
+
+def _factors(p, k, into, inputs, da, known):
+    """What a gate's recurrent weights may be made with in place of h_{t-1} or of da: {words: array}."""
+    state, right = p.state0[0], "r * h_{t-1}" if _reset(p.cell, k) else "h_{t-1}"
+    others = {"is made with h_t, where h_{t-1} belongs": into[k].T @ known["h_t"],
+              "is made with h_{t-1} without r": into[k].T @ state,
+              "is made with the gradient without r": da[k].T @ inputs[k]}
+    others |= {f"is made with {words}, where {right} belongs": into[k].T @ array for words, array in known.items()}
+    plain = {name: array for name, array in known.items() if name in GATES}
+    return others | {f"is made with {one} * {other}, where {right} belongs": into[k].T @ (a * b)
+                     for one, a in plain.items() for other, b in plain.items() if one <= other} if _reset(
+                         p.cell, k) else others
+
+
+def _reset(cell, gate):
+    """Whether the state meets the reset gate before this gate's matrix."""
+    return isinstance(cell, GRU) and gate == "n" and not cell.reset_after
+
+
+def _products(p, da, known):
+    """({gate: the gradient of its recurrent product}, {gate: what its recurrent matrix multiplies})."""
+    into, inputs = dict(da), dict.fromkeys(p.cell.gates, p.state0[0])
+    if isinstance(p.cell, GRU):
+        into["n"] = da["n"] * (known["r"] if p.cell.reset_after else 1)
+        inputs["n"] = inputs["n"] * (1 if p.cell.reset_after else known["r"])
+    return into, inputs
 
 
 def _of(gate, gates):
@@ -155,6 +203,8 @@ def _of(gate, gates):
 def _deltas(da, known, gate, gates):
     """(words, array) of what somebody may take for a gate's gradient: another gate's, or what arrives at the step."""
     yield from ((_of(j, gates), da[j]) for j in gates if j != gate)
+    if gate == "n" and "W_n h + b" in known:
+        yield "da_n * r", da["n"] * known["r"]
     arrived = [(name, array) for name, array in known.items() if name in ("dh", "dc")]
     yield from (*arrived, *_before_slopes(known).items())
     yield from ((name, array) for name, array in known.items() if name in GATES)

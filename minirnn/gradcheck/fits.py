@@ -4,7 +4,7 @@ import numpy as np
 
 WHOLE = 1e-4  # how near to a whole number an exponent must come
 MOST = 3  # the largest exponent that is believed
-GATES = ("i", "f", "g", "o", "r", "z", "n", "h_prev", "c_prev", "h_t", "c", "tanh(c)", "W_n h + b")
+GATES = ("h", "i", "f", "g", "o", "r", "z", "n", "h_prev", "c_prev", "h_t", "c", "tanh(c)", "W_n h + b")
 DERIVED = ("h_t", "keep")  # products of the others, which a product cannot tell from them
 
 
@@ -28,7 +28,7 @@ def _instead_of_a_factor(known):
     for one, a in plain.items():
         for other, b in plain.items():
             if one < other:
-                yield {f"{one} - {other}": a - b, f"{one} + {other}": a + b}
+                yield {f"{one} - {other}": a - b, f"{one} + {other}": a + b, f"1 - {one} * {other}": 1 - a * b}
 
 
 def _fitted(values, known, same):
@@ -63,18 +63,35 @@ def _in_words(factor, powers):
     return ("-" if factor < 0 else "") + " * ".join([number] * bool(number) + parts or ["1"])
 
 
-def added(name, got, terms, instead, same):
-    """A claimed sum against its ``terms``: which are missing or counted otherwise, and which of ``instead`` it has.
+def written(got, true, known, same, others=None):
+    """How a claimed array differs from the true one: both as products, or as one of ``others`` {words: array}.
+
+    "" where it is right, or no product.
+    """
+    if equal(got, true, same):
+        return ""
+    should = product(true, known, same)
+    if not np.abs(got).max() > same * max(np.abs(true).max(), 1e-300):
+        return f"is zero, it should be {should}" if should else "is zero"
+    for words, other in (others or {}).items():
+        if equal(got, other, same) and np.abs(other).max() > 0:
+            return words
+    is_now = product(got, known, same)
+    if is_now and (should or not np.abs(true).max() > 0):
+        return f"is {is_now}, it should be {should or 'zero'}"
+    return scaled(got, true, same)
+
+
+def added(got, terms, instead, same):
+    """How a claimed sum differs from its ``terms``: which are missing, or counted otherwise, and which of ``instead``
+    it has; "" where it is right, or no such sum.
 
     Terms that are zero are left out: nothing can be said of them.
     """
     right = sum(terms.values())
-    if equal(got, right, same):
-        return
     words = scaled(got, right, same)
-    if words:
-        yield f"{name} {words}"
-        return
+    if words or equal(got, right, same):
+        return words
     terms = {words: term for words, term in terms.items() if np.abs(term).max() > 0}
     for extra in ({}, *instead) if terms else instead:
         every = {**terms, **extra}
@@ -82,8 +99,12 @@ def added(name, got, terms, instead, same):
         counts, *_ = np.linalg.lstsq(columns, got.ravel(), rcond=None)
         if equal(got.ravel(), columns @ counts, same):
             said = [_counted(words, count, words in terms) for words, count in zip(every, counts)]
-            yield f"{name} " + ", ".join(words for words in said if words)
-            return
+            return ", ".join(words for words in said if words)
+    for one, term in terms.items():
+        words = scaled(got - (right - term), term, same)
+        if words.startswith("is clipped"):
+            return f"has {one} {words.removeprefix('is ')}"
+    return ""
 
 
 def _counted(words, count, belongs):
@@ -93,18 +114,16 @@ def _counted(words, count, belongs):
     return f"has {words} {count:.6g} times"
 
 
-def named(name, got, right, others, same):
-    """A claimed array against the right one: as one of ``others`` {words: array}, or scaled."""
-    if equal(got, right, same):
-        return
-    words = scaled(got, right, same) or next(
+def named(got, right, others, same):
+    """How a claimed array differs from the right one: at another scale, or one of ``others`` {words: array}; or ""."""
+    return scaled(got, right, same) or next(
         (words for words, other in others.items() if not equal(right, other, same) and equal(got, other, same)), "")
-    if words:
-        yield f"{name} {words}"
 
 
 def scaled(got, right, same):
     """How ``got`` is the right array at another scale: zero, k times, of the wrong sign, clipped; "" where it is not."""
+    if equal(got, right, same):
+        return ""
     if not np.abs(got).max() > same * max(np.abs(right).max(), 1e-300):
         return "is zero" if np.abs(right).max() > 0 else ""
     ratio = float((got * right).sum() / max((right * right).sum(), 1e-300))

@@ -13,7 +13,7 @@ import numpy as np
 
 from minirnn.cells import GRU, LSTM
 from minirnn.gradcheck import recurrent
-from minirnn.gradcheck.fits import added, equal, named, product, scaled
+from minirnn.gradcheck.fits import added, equal, scaled, written
 from minirnn.gradcheck.quantities import of_step
 
 T, ROWS, UNITS = 4, 16, 6
@@ -40,7 +40,7 @@ def explain(cell, seed, dtype, bias, claim, same):
         return []
     right = {name for name in truth if equal(claimed[name], truth[name], same)}
     da = _deltas(steps, (truth if right & {"x", "weight_ih"} else claimed)["weight_ih"])
-    found = list(_arrivals(steps, da, same)) if not right & {"x", "weight_ih"} else []
+    found = list(_arrivals(steps, da, claim, same)) if not right & {"x", "weight_ih"} else []
     handed, arrived, _ = _local(steps, da, same)
     found += _states(steps, claimed, handed, arrived, right, same)
     found += _inputs(steps, claimed, da, same)
@@ -91,23 +91,26 @@ def _local(steps, da, same):
     return [handed for _, handed in back], arrived, [equal(da[t], one, same) for t, (one, _) in enumerate(back)]
 
 
-def _arrivals(steps, da, same):
+def _arrivals(steps, da, claim, same):
     """Lines about what arrived at each step, of steps with the same in one; else the first gate that is wrong."""
     p, (handed, arrived, follows) = steps.problem, _local(steps, da, same)
-    if not all(follows):
-        yield from _gates(steps, da, handed, same)
-        return
-    said = {}
-    for t in reversed(range(T)):
+    said, fits = {}, all(follows)
+    for t in reversed(range(T)) if fits else ():
         for k, state in enumerate(p.cell.states):
             terms = {"what the next step hands back": handed[t + 1][k]} if t < T - 1 else {
                 f"the final state's gradient d{state}_T": p.dfinal[k]}
             if k == 0:
                 terms["dy of the step"] = p.dy[t]
             others = _others(steps, t, k, handed, arrived, terms)
-            for line in added(f"the d{state} that arrives", arrived[t][k], terms, others, same):
-                said.setdefault(line, []).insert(0, t)
-    yield from (f"at t = {', '.join(map(str, at))}, {line}" for line, at in said.items())
+            words = added(arrived[t][k], terms, others, same)
+            fits = fits and (bool(words) or equal(arrived[t][k], sum(terms.values()), same))
+            said.setdefault(f"the d{state} that arrives {words}" if words else "", []).insert(0, t)
+    yield from _at_steps(said) if fits else _gates(steps, claim, same)
+
+
+def _at_steps(said):
+    """{words: steps} as lines."""
+    return [f"at t = {', '.join(map(str, at))}, {words}" for words, at in said.items() if words]
 
 
 def _others(steps, t, k, handed, arrived, terms):
@@ -118,9 +121,10 @@ def _others(steps, t, k, handed, arrived, terms):
     backs = {f"what {_when(s - t)} hands back": handed[s][k] for s in range(T) if s != t + 1}
     final = {f"the final state's gradient d{state}_T": d for state, d in zip(states, p.dfinal)}
     whole = {f"all that arrives at {_when(s - t)}": arrived[s][k] for s in elsewhere}
+    others = {"ones": np.ones_like(p.dy[t])}
     crossed = {f"the d{state} that {_when(s - t)} hands back": handed[s][j] for s in range(T)
                for j, state in enumerate(states) if j != k}
-    every = [{w: a for w, a in one.items() if w not in terms} for one in (dys, backs, final, whole, crossed)]
+    every = [{w: a for w, a in one.items() if w not in terms} for one in (dys, backs, final, whole, crossed, others)]
     singles = [{w: a} for one in every for w, a in one.items()]
     return [*singles, *every, {**every[1], **every[2]}, {**every[0], **every[2]}]
 
@@ -131,43 +135,42 @@ def _when(shift):
     return far.get(shift, f"the step {abs(shift)} {'later' if shift > 0 else 'earlier'}")
 
 
-def _gates(steps, da, handed, same):
-    """Lines about the last step whose da does not follow from what should arrive: its gates, as products."""
-    p = steps.problem
-    cell, gates = p.cell, p.cell.gates
+def _gates(steps, claim, same):
+    """Lines about the gates at the last step at which a loss there alone, on one state, leaves them wrong."""
+    p, gates = steps.problem, steps.problem.cell.gates
+    split = lambda g, t: dict(zip(gates, np.split(_deltas(steps, g["weight_ih"])[t], len(gates), axis=1)))
     for t in reversed(range(T)):
-        arrives = p.dfinal if t == T - 1 else handed[t + 1]
-        arrives = (arrives[0] + p.dy[t], *arrives[1:])
-        right, _ = _back(steps, t, arrives)
-        split = lambda a: dict(zip(gates, np.split(a, len(gates), axis=1)))
-        got, true = split(da[t]), split(right)
-        if equal(da[t], right, same):
-            continue
-        known = _known(steps, t, arrives, got)
-        for gate in gates:
-            if not equal(got[gate], true[gate], same):
+        found = []
+        for state in p.cell.states if t == T - 1 else ("h",):
+            here = _loss_on(p, state, t)
+            got, true = split(claim(here), t), split(recurrent.gradients(here), t)
+            arrives = here.dy[t] if state == "h" else here.dfinal[1]
+            for gate in (k for k in gates if not equal(got[k], true[k], same)):
                 name = f"da_{gate}" if len(gates) > 1 else "da"
-                now, should = product(got[gate], known, same), product(true[gate], known, same)
-                words = scaled(got[gate], true[gate], same)
-                if words:
-                    yield f"at t = {t}, {name} {words}"
-                elif now and should:
-                    yield f"at t = {t}, {name} is {now}, it should be {should}"
-        return
+                words = next(filter(None, (
+                    written(got[gate], true[gate], _known(steps, t, other, {f"d{state}": arrives}, got), same)
+                    for other in range(T) if other != t)), "")
+                found += [f"a loss on {state} at t = {t}: {name} {words}"] * bool(words)
+        if found:
+            yield from found
+            return
 
 
-def _known(steps, t, arrives, da):
-    """The quantities of step t and of its neighbours, and what arrives at it."""
-    p, s = steps.problem, steps.saved[t]
-    known = {f"d{state}": d for state, d in zip(p.cell.states, arrives)}
-    if isinstance(p.cell, LSTM):
-        known["dc"] = known["dc"] + known["dh"] * s.o * (1 - s.phi_c**2)
-    known |= of_step(p.cell, s, p.weights, da)
-    for other in (t - 1, t + 1):
-        for name, array in of_step(p.cell, steps.saved[other], p.weights, da).items() if 0 <= other < T else ():
-            if not name.startswith(("1 + ", "W_n")) and not any(array is k or np.array_equal(array, k)
-                                                               for k in known.values()):
-                known[_at(name, f"[t{other - t:+d}]")] = array
+def _loss_on(p, state, t):
+    """The problem with a loss on one state after step t alone; for c the last one."""
+    none = tuple(np.zeros_like(d) for d in p.dfinal)
+    if state == "h":
+        return recurrent.replace(p.loss_at(t), dfinal=none)
+    return recurrent.replace(p, dy=np.zeros_like(p.dy), dfinal=(none[0], p.dfinal[1]))
+
+
+def _known(steps, t, other, arrives, da):
+    """The quantities of step t and of another one, and what arrives."""
+    p = steps.problem
+    known = {**arrives, **of_step(p.cell, steps.saved[t], p.weights, da)}
+    for name, array in of_step(p.cell, steps.saved[other], p.weights, da).items():
+        if not name.startswith(("1 + ", "W_n")) and not any(np.array_equal(array, k) for k in known.values()):
+            known[_at(name, f"[t{other - t:+d}]")] = array
     return known
 
 
@@ -184,7 +187,8 @@ def _states(steps, claimed, handed, arrived, right, same):
         others = [{f"what step {s} hands back": handed[s][k]} for s in range(1, T)]
         others += [{f"what arrives at step {s}": arrived[s][k]} for s in range(T)]
         others += [{f"the final state's gradient d{state}_T": p.dfinal[k]}, {"dy of step 0": p.dy[0]}]
-        yield from added(f"{name}'s gradient", claimed[name], {"what step 0 hands back": handed[0][k]}, others, same)
+        words = added(claimed[name], {"what step 0 hands back": handed[0][k]}, others, same)
+        yield from [f"the gradient of {name} {words}"] * bool(words)
 
 
 def _inputs(steps, claimed, da, same):
@@ -193,9 +197,9 @@ def _inputs(steps, claimed, da, same):
     through = da @ p.weights.weight_ih
     for t in range(T):
         others = [{f"that of {_when(s - t)}": through[s]} for s in range(T) if s != t]
-        for line in added("dx", claimed["x"][t], {"that of the step": through[t]}, others, same):
-            said.setdefault(line, []).append(t)
-    yield from (f"at t = {', '.join(map(str, at))}, {line}" for line, at in said.items())
+        words = added(claimed["x"][t], {"that of the step": through[t]}, others, same)
+        said.setdefault(f"dx {words}" if words else "", []).append(t)
+    return _at_steps(said)
 
 
 def _weights(steps, claimed, da, same):
@@ -219,10 +223,10 @@ def _weights(steps, claimed, da, same):
             left = (into if name.endswith("hh") else da)[..., rows]
             other = np.ones((T, ROWS, 1)) if "bias" in name else p.x if name == "weight_ih" else inputs[gate]
             got = claimed[name][rows].reshape(H, -1)
-            for line in _over_steps(got, left, other, name, same):
-                said.setdefault(line, []).append(gate)
-        for line, of in said.items():
-            yield name + (f" gate{'s' * (len(of) > 1)} {', '.join(of)}" if len(of) < len(cell.gates) else "") + f" {line}"
+            said.setdefault(_over_steps(got, left, other, name, same), []).append(gate)
+        for words, of in said.items():
+            some = f" gate{'s' * (len(of) > 1)} {', '.join(of)}" if len(of) < len(cell.gates) else ""
+            yield from [f"{name}{some} {words}"] * bool(words)
 
 
 def _before(saved):
@@ -230,24 +234,20 @@ def _before(saved):
 
 
 def _over_steps(got, left, right, name, same):
-    """Lines about one block: how often each step counts, or which steps' arrays were multiplied with one another."""
+    """Words about one block: how often each step counts, or which steps' arrays were multiplied with one another."""
     each = [l.T @ r for l, r in zip(left, right)]
     true = sum(each)
-    if equal(got, true, same):
-        return
     words = scaled(got, true, same)
-    if words:
-        yield words
-        return
+    if words or equal(got, true, same):
+        return words
     columns = np.stack([one.ravel() for one in each], axis=1)
     counts, *_ = np.linalg.lstsq(columns, got.ravel(), rcond=None)
     if equal(got.ravel(), columns @ counts, same):
         times = ", ".join(f"{count:.4g}" if abs(count) > 1e-6 else "0" for count in counts)
-        yield f"counts the steps t = 0 .. {T - 1} so often: {times}; each belongs once"
-        return
+        return f"counts the steps t = 0 .. {T - 1} so often: {times}; each belongs once"
     if "bias" in name:
-        return
+        return ""
     what = "x" if name == "weight_ih" else "h_prev"
     pairs = {f"da[{s}] with {what}[{u}]": left[s].T @ right[u] for s in range(T) for u in range(T)}
     terms = {words: array for words, array in pairs.items() if words[3] == words[-2]}
-    yield from (line.strip() for line in added("", got, terms, [pairs], same))
+    return added(got, terms, [pairs], same)

@@ -51,7 +51,7 @@ def score(cell, count=500, seed=0, say=None):
             break
         mistake = every[number]
         claim = claim_of(mistake.style, cell, mistake.backward)
-        if not _shows(claim, problems[0], truths[0]):
+        if not all(_shows(claim, p, truth) for p, truth in zip(problems, truths)):
             continue
         made += 1
         if say:
