@@ -1,20 +1,24 @@
 """How many mistakes are named: one at a time is made in a right backward, at random, and the diagnosis is read.
 
-What is said is right if it is said again at another point, with other numbers.
+What is said is right if it is said again at another point, with other numbers, and where it is a product, if the product
+worked out at a third point is what the mistaken code computes there.
 """
 
 import importlib
+import re
 
 import numpy as np
 
 from minirnn.cells import GRU, LSTM, RNN
 from minirnn.gradcheck import recurrent, written
 from minirnn.gradcheck.cells import check_cell, measure_cell
+from minirnn.gradcheck.explain import one_step
 from minirnn.gradcheck.mistakes import mistakes
+from minirnn.gradcheck.quantities import quantities
 from minirnn.gradcheck.verdict import Verdict
 
 KINDS = {"rnn": RNN(), "lstm": LSTM(), "gru": GRU(), "gru_reset_after": GRU(reset_after=True)}
-SAID = ("looks like: ", "one step, ", "4 steps: ")  # a line of these begins names the mistake
+SAID = ("looks like: ", "  one step, ", "  4 steps: ")  # a line of these begins names the mistake
 
 
 def claim_of(style, cell, backward=None):
@@ -36,16 +40,16 @@ def claim_of(style, cell, backward=None):
 def score(cell, count=500, seed=0, say=None):
     """Make up to ``count`` mistakes in a cell, spread over the styles, and read what is said of each -> dict.
 
-    "made": how many change the gradient; "missed": not called WRONG; "named": named in words; "right": of these, said
-    again at another point; "unnamed": what was made in the others, in words. Mistakes that raise or change nothing
-    are left out.
+    "made": how many change the gradient; "missed": not called WRONG; "named": in words; "right": of these, said again
+    at another point, and true there; "recall": named of made; "precision": right of named; "unnamed": what was made in
+    the others, in words. Mistakes that raise or change nothing are left out.
     """
     kind, rng = KINDS[cell], np.random.default_rng(seed)
     problems = [recurrent.random_problem(kind, k, T=5, B=4, D=6, H=3) for k in (0, 1)]
     truths = [recurrent.gradients(p) for p in problems]
     points = [measure_cell(p) for p in problems]
     every = [m for style in written.STYLES for m in mistakes(style, cell)]
-    made, missed, named, right, unnamed = 0, [], 0, 0, []
+    made, missed, named, false, unnamed = 0, [], 0, [], []
     for number in rng.permutation(len(every)):
         if made == count:
             break
@@ -56,18 +60,64 @@ def score(cell, count=500, seed=0, say=None):
         made += 1
         if say:
             say(f"{cell}: {made} of {count}")
+        where = f"{mistake.style}, {mistake.words}"
         findings = [check_cell(p, claim, measurement=point) for p, point in zip(problems, points)]
         if any(f.verdict is not Verdict.WRONG for f in findings):
-            missed.append(f"{mistake.style}, {mistake.words}")
+            missed.append(where)
             continue
-        one, other = ({line for line in f.diagnosis if line.startswith(SAID)} for f in findings)
-        if one:
-            named += 1
-            right += one == other
-        else:
-            unnamed.append(f"{mistake.style}, {mistake.words}")
+        one, other = (said(f) for f in findings)
+        named += bool(one)
+        if not one:
+            unnamed.append(where)
+        elif one != other or not all(holds(line, kind, claim) for line in one):
+            false.append(where)
+    right = named - len(false)
     return {"cell": cell, "made": made, "possible": len(every), "missed": missed, "named": named, "right": right,
+            "recall": round(named / max(made, 1), 4), "precision": round(right / max(named, 1), 4), "false": false,
             "unnamed": unnamed}
+
+
+def said(finding):
+    """The lines of a diagnosis that name the mistake: none that only says where it shows.
+
+    What is said array by array counts where it covers every array that is wrong.
+    """
+    lines = {line for line in finding.diagnosis if line.startswith(SAID)}
+    wrong = [t.name for t in finding.tensors if t.verdict is Verdict.WRONG]
+    of = {name: [line for line in finding.diagnosis if line.startswith(f"{name} ") and " gate " not in line and
+                 not line.startswith(f"{name} is wrong in")] for name in wrong}
+    return lines or (set().union(*of.values()) if all(of.values()) else set())
+
+
+PRODUCT = re.compile(r"one step, a loss on (\w)(?: or \w)?: (da(?:_\w)?|dc_prev) is (.*), it should be (.*)")
+NAMES = {"W_n^T da_n": "back", "W_n da_n": "turned", "W_n h + b": "m", "^": "**"}
+
+
+def holds(line, kind, claim, seed=7):
+    """Whether what a line says is so at a point that the diagnosis never saw; lines without products are believed.
+
+    Both products of "da_i is P, it should be Q" are worked out from the step's quantities, the one compared with the
+    claim, the other with the truth.
+    """
+    match = PRODUCT.search(line)
+    if not match:
+        return True
+    state, name, is_now, should = match.groups()
+    here, truth = one_step(kind, seed, "float64", True, state)
+    claimed = claim(here)
+    rows = lambda g: g["c0"] if name == "dc_prev" else np.split(g["weight_ih"].T, len(kind.gates), axis=1)[
+        kind.gates.index(name[3:]) if name[2:] else 0]
+    da = dict(zip(kind.gates, np.split(claimed["weight_ih"].T, len(kind.gates), axis=1)))
+    known = {f"d{state}": here.dy[0] if state == "h" else here.dfinal[1], **quantities(here, da), "dh_prev": claimed["h0"]}
+    plain = {NAMES.get(n, n): a for n, a in known.items() if n in NAMES or n.isidentifier()}
+    for words, value in ((is_now, rows(claimed)), (should, rows(truth))):
+        for old, new in NAMES.items():
+            words = words.replace(old, new)
+        words = re.sub(r"(?<=\d) (?=[a-z])", " * ", words)  # 1 - 2 h
+        worked_out = 0 if words == "zero" else eval(words, {"tanh": np.tanh, **plain})
+        if not np.allclose(value, worked_out, rtol=1e-5, atol=1e-9):
+            return False
+    return True
 
 
 def _shows(claim, problem, truth):

@@ -6,7 +6,8 @@ import pytest
 from minirnn.cells import GRU, LSTM, RNN, PeepholeLSTM
 from minirnn.gradcheck import check_cell, mutants, recurrent
 from minirnn.gradcheck.bugs.mutant import Mutant
-from minirnn.gradcheck.explain import explain, product
+from minirnn.gradcheck.explain import explain
+from minirnn.gradcheck.fits import product
 
 CELLS = [LSTM(), GRU(), GRU(convention="slides"), GRU(reset_after=True), RNN()]
 LSTM_BACK, GRU_BACK = LSTM.step_backward, GRU.step_backward
