@@ -141,8 +141,8 @@ def _score(options):
         found.append(score(cell, options.score, options.seed, lambda text: _progress(options, text)))
         _progress(options, "")
         if not options.as_json:
-            print("{cell:<16} {made} mistakes: {0} not noticed, {named} named in words ({recall:.1%}), {right} of these "
-                  "right ({precision:.1%})".format(len(found[-1]["missed"]), **found[-1]), flush=True)
+            print("{cell:<16} {made} mistakes: {0} not noticed, {named} named in words ({recall:.1%}), {right} of "
+                  "these right ({precision:.1%})".format(len(found[-1]["missed"]), **found[-1]), flush=True)
     if options.as_json:
         print(json.dumps(found, indent=1))
     return int(any(row["missed"] for row in found))

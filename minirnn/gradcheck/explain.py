@@ -38,7 +38,7 @@ def explain(problem, claim, same, seed=None):
             claimed = claim(here)
         except FAILS:
             break
-        if set(truth) - set(claimed):
+        if any(n not in claimed or np.shape(claimed[n]) != true.shape for n, true in truth.items()):
             return []
         for about, line in _lines(here, state, claimed, truth, same):
             if line and (about not in found or line in found[about]):
@@ -114,10 +114,10 @@ def _sums(p, claimed, da, known, same):
     turned = {f"gate {k}, its matrix transposed": through(into[k], k, turned=True) for k in gates}
     swapped = {f"{words}, where {_of(k, gates)} belongs": through(array, k) for k in gates
                for words, array in _deltas(da, known, k, gates)}
-    crossed = {f"gate {k} through the matrix of gate {j}": through(into[k], k) if j == k else
-               (known["r"] if _reset(cell, k) else 1) * (into[k] @ U[j]) for k in gates for j in gates if j != k}
-    pairs = [{w: crossed[w] for w in (f"gate {k} through the matrix of gate {j}", f"gate {j} through the matrix of gate {k}")}
-             for k in gates for j in gates if k < j]
+    name = "gate {} through the matrix of gate {}".format
+    crossed = {name(k, j): (known["r"] if _reset(cell, k) else 1) * (into[k] @ U[j])
+               for k in gates for j in gates if j != k}
+    pairs = [{w: crossed[w] for w in (name(k, j), name(j, k))} for k in gates for j in gates if k < j]
     others = [{words: array} for words, array in {**instead, **turned, **swapped, **crossed}.items()]
     yield "dh_prev", added(claimed["h0"], terms, [*others, *pairs, turned], same)
 
@@ -148,9 +148,10 @@ def _weights(p, claimed, da, known, same):
             continue
         left = into if name.endswith("hh") else da
         times = dict.fromkeys(gates, p.x[0]) if name == "weight_ih" else inputs
-        summed = (lambda a, k: a.sum(0)) if "bias" in name else (lambda a, k: a.T @ times[k])
+        summed = (lambda a, k: a.sum(0)) if "bias" in name else (lambda a, k, times=times: a.T @ times[k])
         right = np.concatenate([summed(left[k], k) for k in gates])
-        whole = scaled(claimed[name], right, same)
+        whole = scaled(claimed[name], right, same) or "is the sum over everything" * (
+            "bias" in name and equal(claimed[name], np.full_like(right, right.sum()), same))
         if whole or equal(claimed[name], right, same):
             yield name, whole
             continue
@@ -159,7 +160,7 @@ def _weights(p, claimed, da, known, same):
             if "bias" in name:
                 others = {f"is the sum of {words}": a.sum(0) for words, a in _deltas(da, known, k, gates)}
                 others |= {"is the sum of da_n without r": da[k].sum(0), "is the first row alone": left[k][0],
-                           "is the sum over everything": np.full_like(left[k][0], left[k].sum()),
+                           "is the sum over all units": np.full_like(left[k][0], left[k].sum()),
                            "is the largest entry, not the sum": left[k].max(0)}
             else:
                 others = _factors(p, k, into, inputs, da, known) if name == "weight_hh" else {}
@@ -203,8 +204,8 @@ def _of(gate, gates):
 def _deltas(da, known, gate, gates):
     """(words, array) of what somebody may take for a gate's gradient: another gate's, or what arrives at the step."""
     yield from ((_of(j, gates), da[j]) for j in gates if j != gate)
-    if gate == "n" and "W_n h + b" in known:
-        yield "da_n * r", da["n"] * known["r"]
+    if "W_n h + b" in known:
+        yield from ((f"{_of(j, gates)} * r", a * known["r"]) for j, a in da.items())
     arrived = [(name, array) for name, array in known.items() if name in ("dh", "dc")]
     yield from (*arrived, *_before_slopes(known).items())
     yield from ((name, array) for name, array in known.items() if name in GATES)

@@ -21,10 +21,10 @@ def product(values, known, same):
 
 def _instead_of_a_factor(known):
     """Arrays that one factor may have been written as: a slope's wrong constant or power, a sum of two quantities."""
-    plain = {name: known[name] for name in known if name in GATES and name not in DERIVED}
+    plain = {name: known[name] for name in known if name in (*GATES, "dh", "dc") and name not in DERIVED}
     for one, a in plain.items():
         yield {f"2 - {one}": 2 - a, f"2 - {one}^2": 2 - a**2, f"0.5 - {one}": 0.5 - a, f"0.5 - {one}^2": 0.5 - a**2,
-               f"1 - 2 {one}": 1 - 2 * a, f"1 - {one}^3": 1 - a**3, f"1 - {one}^4": 1 - a**4}
+               f"1 - {one}^3": 1 - a**3, f"1 - {one}^4": 1 - a**4}
     for one, a in plain.items():
         for other, b in plain.items():
             if one < other:
@@ -79,6 +79,9 @@ def written(got, true, known, same, others=None):
     is_now = product(got, known, same)
     if is_now and (should or not np.abs(true).max() > 0):
         return f"is {is_now}, it should be {should or 'zero'}"
+    for name, a in known.items():
+        if np.abs(a).min() > 0 and equal(got, a + true / a, same) and (rest := product(true / a, known, same)):
+            return f"is {name} + {rest}, it should be {should}"
     return scaled(got, true, same)
 
 
@@ -121,7 +124,7 @@ def named(got, right, others, same):
 
 
 def scaled(got, right, same):
-    """How ``got`` is the right array at another scale: zero, k times, of the wrong sign, clipped; "" where it is not."""
+    """How ``got`` is the right array at another scale: zero, k times, of the wrong sign, clipped; else ""."""
     if equal(got, right, same):
         return ""
     if not np.abs(got).max() > same * max(np.abs(right).max(), 1e-300):
@@ -137,4 +140,4 @@ def scaled(got, right, same):
 
 def equal(one, other, same):
     """Whether two arrays of one shape are equal up to ``same`` of the largest entry."""
-    return one.shape == other.shape and np.abs(one - other).max() <= same * max(np.abs(other).max(), 1e-300)
+    return one.shape == other.shape and bool(np.abs(one - other).max() <= same * max(np.abs(other).max(), 1e-300))

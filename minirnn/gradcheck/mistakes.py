@@ -1,4 +1,4 @@
-"""Single mistakes as people make them, each one edit of the syntax tree of a right backward; ``score`` counts the named.
+"""Single mistakes as people make them, each one edit of a right backward's syntax tree; ``score`` counts the named.
 
 They are made in the layers of ``minirnn.gradcheck.written`` and know nothing of what the diagnosis looks for: a factor
 or a line left out, a name, gate, index or step for another, a wrong sign, constant or slope, = for +=, a transpose too
@@ -14,7 +14,8 @@ from functools import cached_property
 
 # names that somebody may take for one another
 ALIKE = ("i f g o tc tanh_c c c_new h old n r z u m rh slope x s v".split(),
-         "dh dc di df dg do d_i d_f d_g d_o dz dn dr drh da ar az an dax dah du dm dreset back da_r da_z da_n dhraw dhnext dcnext".split(),
+         ("dh dc di df dg do d_i d_f d_g d_o dz dn dr drh da ar az an dax dah du dm dreset back da_i da_f da_g da_o da_r da_z da_n "
+          "dhraw dhnext dcnext").split(),
          "wx wh Wx Wh".split())
 BOUND = 0.3  # a clip at it bites
 SQUARE = ("i", "f", "g", "o", "r", "z", "n")
@@ -42,7 +43,7 @@ def mistakes(style, cell):
     right, found = ast.unparse(tree), {}
     for words, line, edit, undo in _every(tree):
         edit()
-        source = ast.unparse(ast.fix_missing_locations(tree))
+        source = ast.unparse(tree)
         undo()
         if source != right:
             found.setdefault(source, Mistake(style, f"line {line}: {words}", source))
@@ -128,7 +129,7 @@ def _expressions(node, parent, names):
 
 
 def _operations(node):
-    text, left, right = ast.unparse(node), node.left, node.right
+    left, right = node.left, node.right
     if isinstance(node.op, (ast.Mult, ast.Add)):
         what = "factor" if isinstance(node.op, ast.Mult) else "term"
         yield f"the second {what} is left out", left
@@ -153,8 +154,6 @@ def _operations(node):
         yield "transposed", _expr(f"{ast.unparse(left)} @ ({ast.unparse(right)}).T")
         yield "the operands exchanged", _expr(f"({ast.unparse(right)}) @ ({ast.unparse(left)})")
         yield "elementwise for a product of matrices", ast.BinOp(left, ast.Mult(), right)
-    if isinstance(node.op, ast.Mult) and "**" not in text and left is not right:
-        yield "squared", _expr(f"({text}) ** 2")
 
 
 def _indices(node):
@@ -246,7 +245,7 @@ def _around(function):
     line, start = loop.lineno, function.body.index(loop)
     arguments = [a.arg for a in function.args.args if a.arg not in ("self", "cache")][:3]
     states = [a for a in arguments if a.startswith(("dh", "dc"))]
-    heads = [("dy of the step before", "dy = np.roll(dy, 1, axis=0)"), ("dy of the next step", "dy = np.roll(dy, -1, 0)"),
+    heads = [("dy of the step before", "dy = np.roll(dy, 1, 0)"), ("dy of the next step", "dy = np.roll(dy, -1, 0)"),
              ("dy in reverse order", "dy = dy[::-1]"), ("dy of the last step alone", "dy = dy * (np.arange(len(dy)) == "
               "len(dy) - 1)[:, None, None]"), ("dy forgotten", "dy = 0 * dy"), ("dy with the wrong sign", "dy = -dy"),
              ("dy divided by the steps", "dy = dy / len(dy)"), ("dy divided by the batch", "dy = dy / dy.shape[1]"),
@@ -256,10 +255,11 @@ def _around(function):
                   (f"{state} with the wrong sign", f"{state} = -{state}"),
                   (f"ones for {state}", f"{state} = np.ones_like({state})"),
                   (f"dy of the last step for {state}", f"{state} = dy[-1]"),
-                  (f"{state} added at every step", f"dy = dy + (np.arange(len(dy)) < len(dy) - 1)[:, None, None] * {state}")]
+                  (f"{state} added at every step",
+                   f"dy = dy + (np.arange(len(dy)) < len(dy) - 1)[:, None, None] * {state}")]
     for words, text in heads:
         yield words, line, *_swap(function, ("body", None), [function.body[0], *_stmts(text), *function.body[1:]])
-    for k, statement in enumerate(function.body[:start]):
+    for statement in function.body[:start]:
         shown = ast.unparse(statement)
         if isinstance(statement, ast.Assign) and ("zeros" in shown or ".copy()" in shown):
             yield f"set anew at every step: {shown}", statement.lineno, *_swap(loop, ("body", None), [
@@ -271,6 +271,7 @@ def _around(function):
     cut = [name for name in ("dh", "dc", "dh_next") if any(
         isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == name for n in loop.body)]
     for name in cut:
-        yield f"{name} cut off after a step", line, *_swap(loop, ("body", None), [*loop.body, *_stmts(f"{name} = 0 * {name}")])
+        yield f"{name} cut off after a step", line, *_swap(loop, ("body", None), [
+            *loop.body, *_stmts(f"{name} = 0 * {name}")])
         yield f"{name} clipped at every step", line, *_swap(loop, ("body", None), [
             *loop.body, *_stmts(f"{name} = np.clip({name}, -{BOUND}, {BOUND})")])

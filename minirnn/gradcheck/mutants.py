@@ -52,7 +52,8 @@ def _edited(mutant):
         source = textwrap.dedent(inspect.getsource(function))
         for right, wrong in mutant.edits:
             if source.count(right) != 1:
-                raise LookupError(f"mutants: {function.__qualname__} has {source.count(right)} times {right!r}, not once")
+                name = function.__qualname__
+                raise LookupError(f"mutants: {name} has {source.count(right)} times {right!r}, not once")
             source = source.replace(right, wrong)
     scope = dict(function.__globals__)
     exec(compile(source, f"<mutant of {function.__qualname__}>", "exec"), scope)
@@ -93,4 +94,7 @@ def errors_of(mutant, problem, truth):
 def flat_errors(claimed, truth):
     """The same of any gradients {name: array}; arrays that are missing are left out."""
     scale = {name: max(np.abs(t).max(), 1e-300) for name, t in truth.items()}
-    return np.concatenate([((claimed[n] - truth[n]) / scale[n]).ravel() for n in truth if n in claimed])
+    off = {n: claimed[n] - truth[n] for n in truth if n in claimed}
+    if any(np.shape(claimed[n]) != truth[n].shape for n in off):
+        raise ValueError("a gradient has another shape than its array")
+    return np.concatenate([(error / scale[n]).ravel() for n, error in off.items()])

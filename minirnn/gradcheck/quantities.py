@@ -11,7 +11,7 @@ def knows(cell):
 
 
 def quantities(p, da):
-    """{name in words: array (B, H)} of the only step of a problem; da: {gate: gradient of its pre-activation (B, H)}."""
+    """{name in words: array (B, H)} of a problem's only step; da: {gate: its pre-activation's gradient (B, H)}."""
     _, saved = p.cell.step(p.x[0], p.state0, p.weights)
     return of_step(p.cell, saved, p.weights, da)
 

@@ -1,7 +1,7 @@
 """How many mistakes are named: one at a time is made in a right backward, at random, and the diagnosis is read.
 
-What is said is right if it is said again at another point, with other numbers, and where it is a product, if the product
-worked out at a third point is what the mistaken code computes there.
+What is said is right if it is said again at another point, with other numbers, and where it is a product, if that
+product worked out at a third point is what the mistaken code computes there.
 """
 
 import importlib
@@ -108,7 +108,8 @@ def holds(line, kind, claim, seed=7):
     rows = lambda g: g["c0"] if name == "dc_prev" else np.split(g["weight_ih"].T, len(kind.gates), axis=1)[
         kind.gates.index(name[3:]) if name[2:] else 0]
     da = dict(zip(kind.gates, np.split(claimed["weight_ih"].T, len(kind.gates), axis=1)))
-    known = {f"d{state}": here.dy[0] if state == "h" else here.dfinal[1], **quantities(here, da), "dh_prev": claimed["h0"]}
+    arrives = here.dy[0] if state == "h" else here.dfinal[1]
+    known = {f"d{state}": arrives, **quantities(here, da), "dh_prev": claimed["h0"]}
     plain = {NAMES.get(n, n): a for n, a in known.items() if n in NAMES or n.isidentifier()}
     for words, value in ((is_now, rows(claimed)), (should, rows(truth))):
         for old, new in NAMES.items():

@@ -70,7 +70,7 @@ def diagnose(problem, claim, claimed, truth):
               _short_edits(mutant)]
     if not exact:
         lines += _array_by_array(blocks, wrong, claimed, truth, right, same)
-    if near and not written_out:
+    if near and not (written_out and all(mask is None for mask in problem.masks)):  # what is written out knows no masks
         mutant, cosine = near
         lines.append(f"resembles (cosine {cosine:.2f}): {mutant.says}")
     lines.append(f"wrong: {_by_array(problem, [name for name, _, _ in wrong])}")
@@ -153,7 +153,7 @@ def _in_time(problem, claim, same):
     T, wrong, right, first = len(problem.x), [], [], []
     for t in range(T + 1):
         here = problem.loss_at(t)
-        truth, got = recurrent.composed_gradients(here), claim(here)
+        truth, got = _truth_at(problem, t), claim(here)
         tiny = same * max(np.abs(true).max() for true in truth.values())
         bad = [n for n, g, true in _blocks(here, got, truth) if np.abs(g - true).max() > tiny]
         (wrong if bad else right).append("the final state" if t == T else f"t = {t}")
@@ -162,6 +162,11 @@ def _in_time(problem, claim, same):
         return ["in time: right for a loss at any single step"]
     text = f"in time: wrong for a loss at {', '.join(wrong)}" + (f"; right at {', '.join(right)}" if right else "")
     return [text, f"a loss at {wrong[0]} alone is wrong in {_by_array(problem, first)}"]
+
+
+@lru_cache(maxsize=32)
+def _truth_at(problem, step):
+    return recurrent.composed_gradients(problem.loss_at(step))
 
 
 def _short_edits(mutant):

@@ -16,10 +16,11 @@ from minirnn.gradcheck.bugs.mutant import Mutant, in_words, saved_fields
 
 GATES = {"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output gate", "r": "reset gate",
          "z": "update gate", "n": "candidate", "phi_c": "memory", "h": "state"}
-TARGETS = {"dc_prev": "the gradient of c_{t-1}", "dh_prev": "the gradient of h_{t-1}", "dc": "the new memory's gradient",
-           "dnew": "the update gate's gradient", "dreset": "the gradient of r * h_{t-1}",
-           "da": "the pre-activation's gradient",
-           "dproduct": "the gradient of the candidate's recurrent product", "dh_in": "what goes back through the matrices"}
+TARGETS = {"dc_prev": "the gradient of c_{t-1}", "dh_prev": "the gradient of h_{t-1}",
+           "dc": "the new memory's gradient", "dnew": "the update gate's gradient",
+           "dreset": "the gradient of r * h_{t-1}", "da": "the pre-activation's gradient",
+           "dproduct": "the gradient of the candidate's recurrent product",
+           "dh_in": "what goes back through the matrices"}
 SLOPES = ("sigmoid_slope", "tanh_slope", "slope")
 LEFT_ALONE = ("x", "dh_old", "dc_old", "h_n")  # typed by hand, or no quantity of the step
 

@@ -55,7 +55,8 @@ def saved_fields(cell):
     return [name for name in inspect.getmodule(type(cell)).Saved._fields if name not in ("masks", "gal")]
 
 
-QUANTITIES = {"phi_c": "phi(c_t)", "c_prev": "c_{t-1}", "h_in": "h_{t-1}", "h_prev": "h_{t-1}", "h": "h_t", "c_new": "c_t"}
+QUANTITIES = {"phi_c": "phi(c_t)", "c_prev": "c_{t-1}", "c_new": "c_t", "h_in": "h_{t-1}", "h_prev": "h_{t-1}",
+              "h": "h_t"}
 
 
 def in_words(name):

@@ -63,7 +63,9 @@ def lstm_backward(dy, dh_T, dc_T, cache, wx, wh, bx, bh):
         dh = dy[t] + dhnext
         s = np.tanh(cs[t])
         dc = dcnext + o * dh * (1 - s * s)
-        da = np.concatenate([g * dc * i * (1 - i), cs[t - 1] * dc * f * (1 - f), i * dc * (1 - g * g), s * dh * o * (1 - o)])
+        da_i, da_f = g * dc * i * (1 - i), cs[t - 1] * dc * f * (1 - f)
+        da_g, da_o = i * dc * (1 - g * g), s * dh * o * (1 - o)
+        da = np.concatenate([da_i, da_f, da_g, da_o])
         dbx += np.sum(da, axis=1)
         dbh += np.sum(da, axis=1)
         dwx += da @ xs[t].T
