@@ -17,7 +17,7 @@ from minirnn.gradcheck import over_time, recurrent
 from minirnn.gradcheck.fits import GATES, added, equal, named, scaled, written
 from minirnn.gradcheck.quantities import cell_keeps, knows, quantities
 
-ROWS, UNITS = 24, 3  # one input for every row, so that the gradient of weight_ih is the gates' gradient itself
+ROWS, UNITS = 23, 3  # one input for every row, so that the gradient of weight_ih is the gates' gradient itself
 FAILS = (ValueError, TypeError, IndexError, KeyError)  # of code that is made for other sizes
 
 
@@ -46,6 +46,7 @@ def explain(problem, claim, same, seed=None):
     said = {}
     for about, lines in found.items():
         for line, states in lines.items():
+            line = line.replace(f"1/{ROWS} ", "1/B ")
             said.setdefault(f"one step, a loss on {' or '.join(states)}: ", {}).setdefault(line, []).append(about)
     return [start + _together(line, of) for start, lines in said.items() for line, of in lines.items()] or (
         over_time.explain(*alike, claim, same))
@@ -58,7 +59,7 @@ def _together(line, of):
         return f"{of[0]} {line}"
     if all(one.startswith(f"{name} gate ") for one in of):
         return f"{name} gates {', '.join(one.split()[-1] for one in of)} {line}"
-    return f"{', '.join(of)} {line}"
+    return f"{', '.join(of)}: each {line}"
 
 
 @lru_cache(maxsize=16)
@@ -150,9 +151,11 @@ def _weights(p, claimed, da, known, same):
         times = dict.fromkeys(gates, p.x[0]) if name == "weight_ih" else inputs
         summed = (lambda a, k: a.sum(0)) if "bias" in name else (lambda a, k, times=times: a.T @ times[k])
         right = np.concatenate([summed(left[k], k) for k in gates])
-        whole = scaled(claimed[name], right, same) or "is the sum over everything" * (
-            "bias" in name and equal(claimed[name], np.full_like(right, right.sum()), same))
-        if whole or equal(claimed[name], right, same):
+        if equal(claimed[name], right, same):
+            continue
+        everything = np.full_like(right, right.sum())
+        whole = named(claimed[name], right, {"is the sum over everything": everything} if "bias" in name else {}, same)
+        if whole:
             yield name, whole
             continue
         for k, block in zip(gates, np.split(claimed[name], len(gates))):

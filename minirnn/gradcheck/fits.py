@@ -8,20 +8,23 @@ GATES = ("h", "i", "f", "g", "o", "r", "z", "n", "h_prev", "c_prev", "h_t", "c",
 DERIVED = ("h_t", "keep")  # products of the others, which a product cannot tell from them
 
 
-def product(values, known, same):
+def product(values, known, same, deep=True):
     """``values`` (B, H) as a product of powers of the ``known`` arrays, in words; "" where it is none.
 
-    product(2 * dh * o, {"dh": dh, "o": o, "g": g}, 1e-6) is "2 * dh * o".
+    product(2 * dh * o, {"dh": dh, "o": o, "g": g}, 1e-6) is "2 * dh * o". ``deep``: one factor may also be a slope with
+    a wrong constant, or a sum of two quantities; it takes a hundred times longer.
     """
     if not np.abs(values).min() > 0:
         return ""
+    tries = _instead_of_a_factor(known) if deep else ()
     return _fitted(values, known, same) or next(filter(None, (
-        _fitted(values, {**known, **more}, same) for more in _instead_of_a_factor(known))), "")
+        _fitted(values, {**known, **more}, same) for more in tries)), "")
 
 
 def _instead_of_a_factor(known):
     """Arrays that one factor may have been written as: a slope's wrong constant or power, a sum of two quantities."""
-    plain = {name: known[name] for name in known if name in (*GATES, "dh", "dc") and name not in DERIVED}
+    names = (name for name in known if name.split("[")[0] in (*GATES, "dh", "dc") and name not in DERIVED)
+    plain = {name: known[name] for name in names}
     for one, a in plain.items():
         yield {f"2 - {one}": 2 - a, f"2 - {one}^2": 2 - a**2, f"0.5 - {one}": 0.5 - a, f"0.5 - {one}^2": 0.5 - a**2,
                f"1 - {one}^3": 1 - a**3, f"1 - {one}^4": 1 - a**4}
@@ -59,28 +62,28 @@ def _in_words(factor, powers):
     for name, power in powers.items():
         shown = f"({name})" if " " in name else name
         parts += [shown if power == 1 else f"{shown}^{power}"] if power else []
-    number = "" if abs(abs(factor) - 1) < 1e-5 else f"{abs(factor):.6g}"
+    number = "" if abs(abs(factor) - 1) < 1e-5 else _number(abs(factor))
     return ("-" if factor < 0 else "") + " * ".join([number] * bool(number) + parts or ["1"])
 
 
-def written(got, true, known, same, others=None):
+def written(got, true, known, same, others=None, deep=True):
     """How a claimed array differs from the true one: both as products, or as one of ``others`` {words: array}.
 
     "" where it is right, or no product.
     """
     if equal(got, true, same):
         return ""
-    should = product(true, known, same)
+    should = product(true, known, same, deep=False)
     if not np.abs(got).max() > same * max(np.abs(true).max(), 1e-300):
         return f"is zero, it should be {should}" if should else "is zero"
     for words, other in (others or {}).items():
         if equal(got, other, same) and np.abs(other).max() > 0:
             return words
-    is_now = product(got, known, same)
+    is_now = product(got, known, same, deep)
     if is_now and (should or not np.abs(true).max() > 0):
         return f"is {is_now}, it should be {should or 'zero'}"
     for name, a in known.items():
-        if np.abs(a).min() > 0 and equal(got, a + true / a, same) and (rest := product(true / a, known, same)):
+        if np.abs(a).min() > 0 and equal(got, a + true / a, same) and (rest := product(true / a, known, same, deep)):
             return f"is {name} + {rest}, it should be {should}"
     return scaled(got, true, same)
 
@@ -114,7 +117,13 @@ def _counted(words, count, belongs):
     near = abs(count - 1) < 1e-4
     if near or abs(count) < 1e-4:
         return "" if near == belongs else f"misses {words}" if belongs else f"has {words}"
-    return f"has {words} {count:.6g} times"
+    return f"has {words} {_number(count)} times"
+
+
+def _number(value):
+    """A number in words, a fraction as one: "1/3" for 0.333333."""
+    whole = round(1 / value) if value else 0
+    return f"1/{whole}" if whole > 2 and abs(value * whole - 1) < 1e-6 else f"{value:.6g}"
 
 
 def named(got, right, others, same):
@@ -131,7 +140,7 @@ def scaled(got, right, same):
         return "is zero" if np.abs(right).max() > 0 else ""
     ratio = float((got * right).sum() / max((right * right).sum(), 1e-300))
     if equal(got, ratio * right, same):
-        return "has the wrong sign" if abs(ratio + 1) <= same else f"is {ratio:.6g} times the right one"
+        return "has the wrong sign" if abs(ratio + 1) <= same else f"is {_number(ratio)} times the right one"
     bound = float(np.abs(got).max())
     if (np.abs(got) >= bound * (1 - same)).sum() > 1 and equal(got, np.clip(right, -bound, bound), same):
         return f"is clipped at {bound:.6g}"

@@ -14,8 +14,8 @@ from functools import cached_property
 
 # names that somebody may take for one another
 ALIKE = ("i f g o tc tanh_c c c_new h old n r z u m rh slope x s v".split(),
-         ("dh dc di df dg do d_i d_f d_g d_o dz dn dr drh da ar az an dax dah du dm dreset back da_i da_f da_g da_o da_r da_z da_n "
-          "dhraw dhnext dcnext").split(),
+         ("dh dc di df dg do d_i d_f d_g d_o dz dn dr drh da ar az an dax dah du dm dreset back "
+          "da_i da_f da_g da_o da_r da_z da_n dhraw dhnext dcnext").split(),
          "wx wh Wx Wh".split())
 BOUND = 0.3  # a clip at it bites
 SQUARE = ("i", "f", "g", "o", "r", "z", "n")

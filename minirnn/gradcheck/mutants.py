@@ -28,7 +28,9 @@ def gradients(mutant, problem):
     p = problem
     run = bptt.forward(p.cell, p.x, p.state0, p.weights, p.masks, p.lengths, p.reverse, form="explicit")
     cell, loop = _planted(mutant, p.cell)
-    return named(p, loop(_with_cell(run, cell), run.active * p.dy if run.active is not None else p.dy, p.dfinal))
+    got = named(p, loop(_with_cell(run, cell), run.active * p.dy if run.active is not None else p.dy, p.dfinal))
+    whole = lambda name, g: np.full_like(p.arrays[name], g) if np.ndim(g) == 0 else g  # a state's, without its terms
+    return {name: whole(name, g) for name, g in got.items()}
 
 
 @cache

@@ -153,6 +153,7 @@ def test_diagnosis_places_the_worst_entry_and_the_first_wrong_step():
     weight = next(t for t in finding.tensors if t.name == "weight_ih")
     assert "gate o" in weight.place and "unit" in weight.place
     assert "time step t =" in next(t for t in finding.tensors if t.name == "x").place
-    assert finding.diagnosis[0] == "smallest wrong case:" and finding.diagnosis[1].startswith("  one step, a loss on h:")
+    assert finding.diagnosis[0] == "smallest wrong case:"
+    assert finding.diagnosis[1].startswith("  one step, a loss on h: da_o is dh * tanh(c), it should be dh * o *")
     at = next(line for line in finding.diagnosis if line.startswith("a loss at t = 0 alone"))
     assert "bias_ih (gate o)" in at
