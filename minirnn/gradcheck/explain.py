@@ -80,29 +80,34 @@ def _lines(p, state, claimed, truth, same):
     da, right = split(claimed), split(truth)
     if equal(claimed["x"], truth["x"], same):  # then the gates' gradients are right, whatever weight_ih says
         da = right
-    known = {f"d{state}": p.dy[0] if state == "h" else p.dfinal[p.cell.states.index(state)], **quantities(p, da)}
+    arrives = {f"d{state}": p.dy[0] if state == "h" else p.dfinal[p.cell.states.index(state)]}
+    known, rightly = ({**arrives, **quantities(p, given)} for given in (da, right))
     clipped = "" if da is right else scaled(claimed["weight_ih"], truth["weight_ih"], same)
     if len(gates) > 1 and clipped.startswith("is clipped"):
         yield "da, of all gates,", clipped
     else:
         for gate in gates:
             others = {f"has the gradient of gate {k}": right[k] for k in gates if k != gate}
-            words = written(da[gate], right[gate], known, same, others)
+            words = written(da[gate], right[gate], known, same, others, rightly=rightly)
             yield f"gate {gate}" if words in others else _of(gate, gates), words
     if "c" in p.cell.states:
         others = {"is what belongs to dh_prev": truth["h0"]}
         yield "dc_prev", written(claimed["c0"], truth["c0"], {**known, "dh_prev": claimed["h0"]}, same, others)
-    yield from _sums(p, claimed, da, {**known, **({"dc_prev": truth["c0"]} if "c0" in truth else {})}, same)
-    yield from _weights(p, claimed, da, known, same)
+    wrong = {name: g for name, g in claimed.items() if not equal(g, truth[name], same)}
+    yield from _sums(p, wrong, da, {**known, **({"dc_prev": truth["c0"]} if "c0" in truth else {})}, same)
+    yield from _weights(p, wrong, truth, da, known, same)
 
 
-def _sums(p, claimed, da, known, same):
-    """What is said about dx and dh_prev, which are added up from the gates' gradients."""
+def _sums(p, wrong, da, known, same):
+    """What is said about dx and dh_prev, which are added up from the gates' gradients, where they are ``wrong``."""
     gates, cell = p.cell.gates, p.cell
     W, U = (dict(zip(gates, np.split(w, len(gates)))) for w in (p.weights.weight_ih, p.weights.weight_hh))
-    yield "dx", added(claimed["x"][0], {f"gate {k}": da[k] @ W[k] for k in gates}, [
-        {f"{words}, where {_of(k, gates)} belongs": array @ W[k]} for k in gates
-        for words, array in _deltas(da, known, k, gates)], same)
+    if "x" in wrong:
+        yield "dx", added(wrong["x"][0], {f"gate {k}": da[k] @ W[k] for k in gates}, [
+            {f"{words}, where {_of(k, gates)} belongs": array @ W[k]} for k in gates
+            for words, array in _deltas(da, known, k, gates)], same)
+    if "h0" not in wrong:
+        return
     into, _ = _products(p, da, known)
     through = lambda array, k, turned=False: (known["r"] * (array @ (U[k].T if turned else U[k])) if _reset(cell, k)
                                               else array @ (U[k].T if turned else U[k]))
@@ -120,7 +125,7 @@ def _sums(p, claimed, da, known, same):
                for k in gates for j in gates if j != k}
     pairs = [{w: crossed[w] for w in (name(k, j), name(j, k))} for k in gates for j in gates if k < j]
     others = [{words: array} for words, array in {**instead, **turned, **swapped, **crossed}.items()]
-    yield "dh_prev", added(claimed["h0"], terms, [*others, *pairs, turned], same)
+    yield "dh_prev", added(wrong["h0"], terms, [*others, *pairs, turned], same)
 
 
 def _instead(cell, da, known, U):
@@ -139,26 +144,25 @@ def _instead(cell, da, known, U):
                                                                        known["dh"] * known["keep"] ** 2}
 
 
-def _weights(p, claimed, da, known, same):
-    """What is said about the weights and biases, which are summed over the rows."""
-    gates, rest = p.cell.gates, [name for name in p.cell.shapes(1, 1) if name in claimed]
+def _weights(p, wrong, truth, da, known, same):
+    """What is said about the weights and biases, which are summed over the rows, where they are ``wrong``."""
+    gates = p.cell.gates
     into, inputs = _products(p, da, known)
-    for name in rest:
-        if name == "weight_ih" and not equal(claimed["x"], sum(da[k] @ w for k, w in zip(
-                gates, np.split(p.weights.weight_ih, len(gates))))[None], same):
-            continue
+    for name in (name for name in p.cell.shapes(1, 1) if name in wrong):
         left = into if name.endswith("hh") else da
         times = dict.fromkeys(gates, p.x[0]) if name == "weight_ih" else inputs
         summed = (lambda a, k: a.sum(0)) if "bias" in name else (lambda a, k, times=times: a.T @ times[k])
         right = np.concatenate([summed(left[k], k) for k in gates])
-        if equal(claimed[name], right, same):
+        if equal(wrong[name], right, same):
             continue
         everything = np.full_like(right, right.sum())
-        whole = named(claimed[name], right, {"is the sum over everything": everything} if "bias" in name else {}, same)
+        whole = named(wrong[name], right, {"is the sum over everything": everything} if "bias" in name else {}, same)
         if whole:
             yield name, whole
             continue
-        for k, block in zip(gates, np.split(claimed[name], len(gates))):
+        for k, block, true in zip(gates, *(np.split(g[name], len(gates)) for g in (wrong, truth))):
+            if equal(block, true, same):
+                continue
             belongs = _of(k, gates)
             if "bias" in name:
                 others = {f"is the sum of {words}": a.sum(0) for words, a in _deltas(da, known, k, gates)}

@@ -66,20 +66,23 @@ def _in_words(factor, powers):
     return ("-" if factor < 0 else "") + " * ".join([number] * bool(number) + parts or ["1"])
 
 
-def written(got, true, known, same, others=None, deep=True):
+def written(got, true, known, same, others=None, deep=True, rightly=None):
     """How a claimed array differs from the true one: both as products, or as one of ``others`` {words: array}.
 
-    "" where it is right, or no product.
+    "" where it is right, no product, or the product that it should be: then another array is wrong, one of ``known``.
+    ``rightly``: the known arrays as they should be, where that is not the same.
     """
     if equal(got, true, same):
         return ""
-    should = product(true, known, same, deep=False)
+    should = product(true, rightly or known, same, deep=False)
     if not np.abs(got).max() > same * max(np.abs(true).max(), 1e-300):
         return f"is zero, it should be {should}" if should else "is zero"
     for words, other in (others or {}).items():
         if equal(got, other, same) and np.abs(other).max() > 0:
             return words
     is_now = product(got, known, same, deep)
+    if is_now == should != "":
+        return ""
     if is_now and (should or not np.abs(true).max() > 0):
         return f"is {is_now}, it should be {should or 'zero'}"
     for name, a in known.items():

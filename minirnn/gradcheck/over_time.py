@@ -43,7 +43,7 @@ def explain(cell, seed, dtype, bias, claim, same):
     found = list(_arrivals(steps, da, claim, same)) if not right & {"x", "weight_ih"} else []
     handed, arrived, _ = _local(steps, da, same)
     found += _states(steps, claimed, handed, arrived, right, same)
-    found += _inputs(steps, claimed, da, same)
+    found += [] if "x" in right else _inputs(steps, claimed, da, same)
     found += _weights(steps, claimed, da, same)
     return [f"{T} steps: {line}".replace(f"1/{ROWS} ", "1/B ").replace(f"1/{T} ", "1/T ") for line in found]
 
@@ -185,6 +185,8 @@ def _states(steps, claimed, handed, arrived, right, same):
     p = steps.problem
     for k, state in enumerate(p.cell.states):
         name = f"{state}0"
+        if name in right:
+            continue
         others = [{f"what step {s} hands back": handed[s][k]} for s in range(1, T)]
         others += [{f"what arrives at step {s}": arrived[s][k]} for s in range(T)]
         others += [{f"the final state's gradient d{state}_T": p.dfinal[k]}, {"dy of step 0": p.dy[0]}]

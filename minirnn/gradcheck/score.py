@@ -66,10 +66,11 @@ def score(cell, count=500, seed=0, say=None):
             missed.append(where)
             continue
         one, other = (said(f) for f in findings)
+        alike = len({frozenset(line.partition(": ")[2] for line in lines) for lines in (one, other)}) == 1
         named += bool(one)
         if not one:
             unnamed.append(where)
-        elif one != other or not all(holds(line, kind, claim) for line in one):
+        elif not alike or not all(holds(line, kind, claim) for line in one):
             false.append(where)
     right = named - len(false)
     return {"cell": cell, "made": made, "possible": len(every), "missed": missed, "named": named, "right": right,
@@ -93,31 +94,54 @@ PRODUCT = re.compile(r"one step, a loss on (\w)(?: or \w)?: (da(?:_\w)?|dc_prev)
 NAMES = {"W_n^T da_n": "back", "W_n da_n": "turned", "W_n h + b": "m", "^": "**"}
 
 
+SPOKEN_OF = re.compile(r"one step, a loss on (\w)(?: or \w)?: (.*?) (?:is|has|misses|each) ")
+ARRAYS = {"dx": "x", "dh_prev": "h0", "dc_prev": "c0"}
+
+
 def holds(line, kind, claim, seed=7):
-    """Whether what a line says is so at a point that the diagnosis never saw; lines without products are believed.
+    """Whether what a line says of one step is so at a point that the diagnosis never saw; other lines are believed.
 
     Both products of "da_i is P, it should be Q" are worked out from the step's quantities, the one compared with the
-    claim, the other with the truth.
+    claim, the other with the truth. Any other array must be wrong, and "k times the right one" where it is said to be;
+    where a clip bites is the point's.
     """
-    match = PRODUCT.search(line)
-    if not match:
+    if "clipped" in line:
         return True
+    match, spoken = PRODUCT.search(line), SPOKEN_OF.search(line)
+    if not match:
+        return not spoken or _wrong_as_said(line, *spoken.groups(), kind, claim, seed)
     state, name, is_now, should = match.groups()
     here, truth = one_step(kind, seed, "float64", True, state)
-    claimed = claim(here)
-    rows = lambda g: g["c0"] if name == "dc_prev" else np.split(g["weight_ih"].T, len(kind.gates), axis=1)[
-        kind.gates.index(name[3:]) if name[2:] else 0]
-    da = dict(zip(kind.gates, np.split(claimed["weight_ih"].T, len(kind.gates), axis=1)))
     arrives = here.dy[0] if state == "h" else here.dfinal[1]
-    known = {f"d{state}": arrives, **quantities(here, da), "dh_prev": claimed["h0"]}
-    plain = {NAMES.get(n, n): a for n, a in known.items() if n in NAMES or n.isidentifier()}
-    for words, value in ((is_now, rows(claimed)), (should, rows(truth))):
+    for words, gradients in ((is_now, claim(here)), (should, truth)):
+        da = dict(zip(kind.gates, np.split(gradients["weight_ih"].T, len(kind.gates), axis=1)))
+        value = gradients["c0"] if name == "dc_prev" else da[name[3:] if name[2:] else "h"]
+        known = {f"d{state}": arrives, **quantities(here, da), "dh_prev": gradients["h0"]}
+        plain = {NAMES.get(n, n): a for n, a in known.items() if n in NAMES or n.isidentifier()}
         for old, new in NAMES.items():
             words = words.replace(old, new)
-        words = re.sub(r"(?<=\d) (?=[a-z])", " * ", words)  # 1 - 2 h
-        worked_out = 0 if words == "zero" else eval(words, {"tanh": np.tanh, **plain})
+        worked_out = 0 if words == "zero" else eval(words, {"tanh": np.tanh, "B": here.x.shape[1], **plain})
         if not np.allclose(value, worked_out, rtol=1e-5, atol=1e-9):
             return False
+    return True
+
+
+def _wrong_as_said(line, state, names, kind, claim, seed):
+    """Whether each array of "weight_hh gates i, f" or "dx, dh_prev" is wrong, and scaled as the line has it."""
+    here, truth = one_step(kind, seed, "float64", True, state)
+    claimed, times = claim(here), re.search(r"(?:is|each is) ([-\d./B]+) times the right one", line)
+    factor = eval(times[1], {"B": here.x.shape[1]}) if times else -1 if "wrong sign" in line else None
+    name, _, some = names.partition(" gate")
+    some = [k for k in kind.gates if k in re.findall(r"\b\w\b", some)] if name in claimed else []
+    for each in [name] if some else [ARRAYS.get(n.strip(), n.strip()) for n in names.split(",")]:
+        if each not in claimed:
+            continue
+        blocks = [np.split(g[each], len(kind.gates)) for g in (claimed, truth)] if some else None
+        for k in some or [None]:
+            got, true = (b[kind.gates.index(k)] for b in blocks) if some else (claimed[each], truth[each])
+            if np.allclose(got, true, rtol=1e-6, atol=1e-9) or factor and not np.allclose(
+                    got, factor * true, rtol=1e-4, atol=1e-9):
+                return False
     return True
 
 
