@@ -42,7 +42,8 @@ class Options:
     thorough: Annotated[bool, arg(help="models entry by entry too, not along random directions")] = False
     jobs: Annotated[int, arg(help="with --all: so many cases at once, in processes of their own")] = 1
     score: Annotated[
-        int | None, arg(metavar="N", help="make N random mistakes in each cell, and count those named in words")
+        int | None,
+        arg(metavar="N", help="make N random mistakes in each of four cells, and count those named; 500 take minutes"),
     ] = None
     names: Annotated[bool, arg(name="list", help="print the names there are")] = False
     report: Annotated[Path | None, arg(metavar="DIR", help="write report.html with V-curves here")] = None

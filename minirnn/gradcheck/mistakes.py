@@ -12,13 +12,14 @@ import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 
+from minirnn.gradcheck.syntax import expression, places, swap
+
 # names that somebody may take for one another
 ALIKE = ("i f g o tc tanh_c c c_new h old n r z u m rh slope x s v".split(),
          ("dh dc di df dg do d_i d_f d_g d_o dz dn dr drh da ar az an dax dah du dm dreset back "
           "da_i da_f da_g da_o da_r da_z da_n dhraw dhnext dcnext").split(),
          "wx wh Wx Wh".split())
 BOUND = 0.3  # a clip at it bites
-SQUARE = ("i", "f", "g", "o", "r", "z", "n")
 
 
 @dataclass(frozen=True)
@@ -60,47 +61,19 @@ def _every(tree):
     used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     names = {name: [other for other in family if other in used and other != name]
              for family in ALIKE for name in family if name in used}
-    for parent, field, node in list(_slots(function)):
+    nodes = [one for statement in function.body for one in ast.walk(statement)]
+    for parent, field, k, node in [place for one in nodes for place in places(one)]:
         if isinstance(node, ast.expr):
             shown = ast.unparse(node)
             for words, new in _expressions(node, parent, names):
-                yield f"{words}: {shown}", node.lineno, *_swap(parent, field, new)
+                yield f"{words}: {shown}", node.lineno, *swap(parent, field, k, new)
     for loop in (n for n in ast.walk(function) if isinstance(n, (ast.For, ast.FunctionDef))):
         for k, statement in enumerate(loop.body):
             shown = ast.unparse(statement).split("\n")[0]
             for words, new in _statements(statement):
                 body = loop.body[:k] + new + loop.body[k + 1 :]
-                yield f"{words}: {shown}", statement.lineno, *_swap(loop, ("body", None), body)
+                yield f"{words}: {shown}", statement.lineno, *swap(loop, "body", None, body)
     yield from _around(function)
-
-
-def _slots(function):
-    """(parent, (field, index or None), child) of every node below a function, and not in its arguments."""
-    for parent in ast.walk(function):
-        for field, value in ast.iter_fields(parent):
-            if field in ("args", "decorator_list") and parent is function:
-                continue
-            for k, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                if isinstance(child, ast.AST):
-                    yield parent, (field, k), child
-
-
-def _swap(parent, where, new):
-    """Functions that put ``new`` at a place of the tree, and what was there back."""
-    field, k = where
-    old = getattr(parent, field) if k is None else getattr(parent, field)[k]
-
-    def put(what):
-        if k is None:
-            setattr(parent, field, what)
-        else:
-            getattr(parent, field)[k] = what
-
-    return lambda: put(new), lambda: put(old)
-
-
-def _expr(text):
-    return ast.parse(text, mode="eval").body
 
 
 def _stmts(text):
@@ -151,20 +124,19 @@ def _operations(node):
         yield "twice for squared", ast.BinOp(ast.Constant(2), ast.Mult(), left)
         yield "to the third for squared", ast.BinOp(left, ast.Pow(), ast.Constant(3))
     if isinstance(node.op, ast.MatMult):
-        yield "transposed", _expr(f"{ast.unparse(left)} @ ({ast.unparse(right)}).T")
-        yield "the operands exchanged", _expr(f"({ast.unparse(right)}) @ ({ast.unparse(left)})")
+        yield "transposed", expression(f"{ast.unparse(left)} @ ({ast.unparse(right)}).T")
+        yield "the operands exchanged", expression(f"({ast.unparse(right)}) @ ({ast.unparse(left)})")
         yield "elementwise for a product of matrices", ast.BinOp(left, ast.Mult(), right)
 
 
 def _indices(node):
-    what, where = ast.unparse(node.value), ast.unparse(node.slice)
+    where = ast.unparse(node).removeprefix(ast.unparse(node.value))[1:-1]
     if where in ("t", "t + 1", "t - 1"):
         for other in ("t - 1", "t", "t + 1", "0", "-1"):
             if other != where:
-                yield f"[{other}] for [{where}]", ast.Subscript(node.value, _expr(other), node.ctx)
-    if isinstance(node.slice, ast.Constant) and node.slice.value in SQUARE:
-        for gate in {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)} | set("ifgo" if
-                what in ("Wx", "Wh", "da") else ""):
+                yield f"[{other}] for [{where}]", ast.Subscript(node.value, expression(other), node.ctx)
+    if isinstance(node.slice, ast.Constant) and node.slice.value in tuple("ifgorzn"):
+        for gate in "ifgo" if node.slice.value in "ifgo" else "rzn":
             if gate != node.slice.value:
                 yield f"[{gate!r}] for [{where}]", ast.Subscript(node.value, ast.Constant(gate), node.ctx)
     blocks = (":H", "H:2 * H", "2 * H:3 * H", "3 * H:", "2 * H:", ":2 * H")
@@ -173,7 +145,7 @@ def _indices(node):
             for block in blocks:
                 if block != where.removeprefix(head):
                     yield f"[{head}{block}] for [{where}]", ast.Subscript(
-                        node.value, _expr(f"a[{head}{block}]").slice, node.ctx)
+                        node.value, expression(f"a[{head}{block}]").slice, node.ctx)
             return
     if where == "::-1":
         yield "not reversed", node.value
@@ -186,28 +158,28 @@ def _calls(node, text):
         yield "not reversed", node.args[0]
         if inner.startswith("range("):
             n = inner[len("range(") : -1]
-            yield "the first step is missed", _expr(f"reversed(range(1, {n}))")
-            yield "the last step is missed", _expr(f"reversed(range({n} - 1))")
+            yield "the first step is missed", expression(f"reversed(range(1, {n}))")
+            yield "the last step is missed", expression(f"reversed(range({n} - 1))")
         else:
-            yield "the first step is missed", _expr(f"reversed({inner}[1:])")
-            yield "steps too few", _expr(f"reversed({inner}[:-1])")
+            yield "the first step is missed", expression(f"reversed({inner}[1:])")
+            yield "steps too few", expression(f"reversed({inner}[:-1])")
     if name == "range" and text.endswith(", -1, -1)"):
         n = inner.removesuffix(" - 1")
-        yield "not reversed", _expr(f"range({n})")
-        yield "the first step is missed", _expr(f"range({n} - 1, 0, -1)")
-        yield "the last step is missed", _expr(f"range({n} - 2, -1, -1)")
-        yield "stops after two steps", _expr(f"range({n} - 1, {n} - 3, -1)")
+        yield "not reversed", expression(f"range({n})")
+        yield "the first step is missed", expression(f"range({n} - 1, 0, -1)")
+        yield "the last step is missed", expression(f"range({n} - 2, -1, -1)")
+        yield "stops after two steps", expression(f"range({n} - 1, {n} - 3, -1)")
     if name == "sum":
         array = inner if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "np" else (
             ast.unparse(node.func.value))
         axis = ast.unparse(node.keywords[0].value) if node.keywords else ast.unparse(node.args[-1])
-        yield "a mean for a sum", _expr(f"({array}).mean(axis={axis})")
-        yield "summed over everything", _expr(f"({array}).sum()")
-        yield "the largest for the sum", _expr(f"({array}).max(axis={axis})")
-        yield "the first for the sum", _expr(f"({array})[0]" if axis != "(0, 1)" else f"({array}).sum(axis=0)[0]")
+        yield "a mean for a sum", expression(f"({array}).mean(axis={axis})")
+        yield "summed over everything", expression(f"({array}).sum()")
+        yield "the largest for the sum", expression(f"({array}).max(axis={axis})")
+        yield "the first for the sum", expression(f"({array})[0]" if axis != "(0, 1)" else f"({array}).sum(axis=0)[0]")
     if name == "tanh":
         yield "tanh left out", node.args[0]
-        yield "a sigmoid for tanh", _expr(f"sigmoid({inner})")
+        yield "a sigmoid for tanh", expression(f"sigmoid({inner})")
 
 
 def _statements(node):
@@ -258,20 +230,20 @@ def _around(function):
                   (f"{state} added at every step",
                    f"dy = dy + (np.arange(len(dy)) < len(dy) - 1)[:, None, None] * {state}")]
     for words, text in heads:
-        yield words, line, *_swap(function, ("body", None), [function.body[0], *_stmts(text), *function.body[1:]])
+        yield words, line, *swap(function, "body", None, [function.body[0], *_stmts(text), *function.body[1:]])
     for statement in function.body[:start]:
         shown = ast.unparse(statement)
         if isinstance(statement, ast.Assign) and ("zeros" in shown or ".copy()" in shown):
-            yield f"set anew at every step: {shown}", statement.lineno, *_swap(loop, ("body", None), [
+            yield f"set anew at every step: {shown}", statement.lineno, *swap(loop, "body", None, [
                 statement, *loop.body])
     for k in range(len(loop.body) - 1):  # lines in the other order
         one, two = loop.body[k : k + 2]
-        yield f"before the line above it: {ast.unparse(two)}", two.lineno, *_swap(loop, ("body", None), [
+        yield f"before the line above it: {ast.unparse(two)}", two.lineno, *swap(loop, "body", None, [
             *loop.body[:k], two, one, *loop.body[k + 2 :]])
     cut = [name for name in ("dh", "dc", "dh_next") if any(
         isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == name for n in loop.body)]
     for name in cut:
-        yield f"{name} cut off after a step", line, *_swap(loop, ("body", None), [
+        yield f"{name} cut off after a step", line, *swap(loop, "body", None, [
             *loop.body, *_stmts(f"{name} = 0 * {name}")])
-        yield f"{name} clipped at every step", line, *_swap(loop, ("body", None), [
+        yield f"{name} clipped at every step", line, *swap(loop, "body", None, [
             *loop.body, *_stmts(f"{name} = np.clip({name}, -{BOUND}, {BOUND})")])

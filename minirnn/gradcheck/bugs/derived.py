@@ -13,6 +13,7 @@ from functools import cache
 
 from minirnn.cells import GRU
 from minirnn.gradcheck.bugs.mutant import Mutant, in_words, saved_fields
+from minirnn.gradcheck.syntax import expression, places, swap
 
 GATES = {"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output gate", "r": "reset gate",
          "z": "update gate", "n": "candidate", "phi_c": "memory", "h": "state"}
@@ -122,27 +123,16 @@ def _edits(value, where, known, deltas, about, kind):
     """(words, put, back) of every bug in an expression: functions that change the tree, and change it back."""
     for parent, field, k, node in [(*where, value), *_below(value)]:
         for words, new in _variants(node, known, deltas, about, kind):
-            yield words, *_swap(parent, field, k, new, node)
+            yield words, *swap(parent, field, k, new)
 
 
 def _below(value):
     if isinstance(value, (ast.Attribute, ast.Subscript)):
         return
-    for field, child in ast.iter_fields(value):
-        for k, one in enumerate(child) if isinstance(child, list) else [(None, child)]:
-            if isinstance(one, ast.expr) and field != "func":
-                yield value, field, k, one
-                yield from _below(one)
-
-
-def _swap(parent, field, k, new, old):
-    def put(what):
-        if k is None:
-            setattr(parent, field, what)
-        else:
-            getattr(parent, field)[k] = what
-
-    return lambda: put(new), lambda: put(old)
+    for place in places(value):
+        if isinstance(place[-1], ast.expr) and place[1] != "func":
+            yield place
+            yield from _below(place[-1])
 
 
 def _variants(node, known, deltas, about, kind):
@@ -163,11 +153,11 @@ def _variants(node, known, deltas, about, kind):
     if text in known:
         for other in known:
             if in_words(other) != in_words(text):
-                yield f"{about} has {in_words(other)} where {in_words(text)} belongs", _expr(other)
+                yield f"{about} has {in_words(other)} where {in_words(text)} belongs", expression(other)
     if text in deltas:
         for other in deltas:
             if other != text:
-                yield f"{about} has {other} where {text} belongs", _expr(other)
+                yield f"{about} has {other} where {text} belongs", expression(other)
 
 
 def _slopes(inner, kind):
@@ -177,13 +167,13 @@ def _slopes(inner, kind):
     whose = f"the {kind} derivative of the {GATES.get(gate.removeprefix('saved.'), name)}"
     yield f"{whose} is forgotten", ast.Constant(1)
     if kind in ("sigmoid", "tanh"):
-        yield f"{whose} is written 1 - {name}" + f", not 1 - {name}^2" * (kind == "tanh"), _expr(f"1 - {gate}")
+        yield f"{whose} is written 1 - {name}" + f", not 1 - {name}^2" * (kind == "tanh"), expression(f"1 - {gate}")
     if kind == "sigmoid":
         yield f"{whose} is written {name}, without 1 - {name}", inner
-        yield f"{whose} is written as if of tanh, 1 - {name}^2", _expr(f"1 - {gate} ** 2")
+        yield f"{whose} is written as if of tanh, 1 - {name}^2", expression(f"1 - {gate} ** 2")
     if kind == "tanh":
-        yield f"{whose} is written 1 + {name}^2", _expr(f"1 + {gate} ** 2")
-        yield f"{whose} is written as if of a sigmoid, {name} (1 - {name})", _expr(f"{gate} * (1 - {gate})")
+        yield f"{whose} is written 1 + {name}^2", expression(f"1 + {gate} ** 2")
+        yield f"{whose} is written as if of a sigmoid, {name} (1 - {name})", expression(f"{gate} * (1 - {gate})")
 
 
 def _orders(cell, tree):
@@ -197,7 +187,3 @@ def _orders(cell, tree):
             old, new = "for gate in self.gates]", f"for gate in {order!r}]"
         if order != gates and right.count(old) == 1:
             yield Mutant(words, type(cell).step_backward, ((old, new),), source=right.replace(old, new))
-
-
-def _expr(text):
-    return ast.parse(text, mode="eval").body
