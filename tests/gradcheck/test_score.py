@@ -52,9 +52,9 @@ def test_mistakes_are_of_every_kind_that_people_make(style, cell, kinds):
 
 @pytest.mark.parametrize("cell", written.CELLS)
 def test_some_mistakes_are_noticed_and_most_are_named_rightly(cell):
-    found = score.score(cell, 12, seed=1)
-    assert found["made"] == 12 and found["missed"] == found["false"] == [] and found["right"] == found["named"] >= 9
-    assert len(found["unnamed"]) == 12 - found["named"]
+    found = score.score(cell, 8, seed=1)
+    assert found["made"] == 8 and found["missed"] == found["false"] == [] and found["right"] == found["named"] >= 6
+    assert len(found["unnamed"]) == 8 - found["named"]
 
 
 def test_words_that_are_not_so_are_false():
@@ -107,8 +107,12 @@ def test_a_score_of_nothing_is_refused(capsys):
     assert "got more than one" in capsys.readouterr().err
 
 
-def test_the_score_is_printed_a_line_a_cell(capsys):
-    assert main(["gradcheck", "--score", "1"]) == 0
+def test_the_score_is_printed_a_line_a_cell(capsys, monkeypatch):
+    kept = {row["cell"]: row for row in json.loads(COMMITTED.read_text())}
+    monkeypatch.setattr(score, "score", lambda cell, *_: kept[cell])
+    assert main(["gradcheck", "--score", "500"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(written.CELLS)
-    assert all("1 mistakes: 0 not noticed, " in line and "named in words (" in line for line in lines)
+    assert all(f" 500 mistakes: 0 not noticed, {kept[line.split()[0]]['named']} named in words (9" in line for line in lines)
+    monkeypatch.setattr(score, "score", lambda cell, *_: {**kept[cell], "missed": ["one"]})
+    assert main(["gradcheck", "--score", "500"]) == 1
