@@ -97,16 +97,22 @@ def said_of(cell, change, about=explain):
 
 
 def test_an_array_that_is_right_is_not_spoken_of():
-    """Where x and weight_ih have a gate's gradient twice, nothing follows for the recurrent weights, which are right."""
+    """Where x and weight_ih have a gate's gradient twice, nothing follows for the recurrent weights."""
 
     def twice_n(p, got):
         H = len(p.weights.weight_hh) // 3
         got["x"] += _delta(p, got["weight_ih"])[..., 2 * H :] @ p.weights.weight_ih[2 * H :]
         got["weight_ih"][2 * H :] *= 2
 
+    def and_weight_hh_of_r(p, got):
+        twice_n(p, got)
+        got["weight_hh"][: len(p.weights.weight_hh) // 3] *= 2
+
     found = said_of(GRU(), twice_n)
     assert any("da_n is 2 * dh" in line for line in found)
     assert not any(name in line for line in found for name in ("hh", "dh_prev", "da_r")), found
+    assert [line for line in said_of(GRU(), and_weight_hh_of_r) if "hh" in line] == [
+        "one step, a loss on h: weight_hh gate r is 2 times the right one"]
 
 
 def _delta(p, weight_ih):
@@ -125,10 +131,12 @@ def test_where_weight_ih_alone_is_wrong_the_gates_are_not():
 
 
 def test_of_a_weight_only_the_wrong_gates_are_spoken_of():
-    def change(p, got):
-        got["weight_hh"][: len(got["weight_hh"]) // 4] *= 3
+    def change(p, got, gates=1):
+        got["weight_hh"][: gates * len(got["weight_hh"]) // 4] *= 3
 
     assert said_of(LSTM(), change) == ["one step, a loss on h or c: weight_hh gate i is 3 times the right one"]
+    assert said_of(LSTM(), lambda p, got: change(p, got, 2)) == [
+        "one step, a loss on h or c: weight_hh gates i, f is 3 times the right one"]
 
 
 def test_nothing_is_said_of_a_gate_that_gets_no_gradient():
