@@ -168,6 +168,9 @@ def _known(steps, t, other, arrives, da):
     """The quantities of step t and of another one, and what arrives."""
     p = steps.problem
     known = {**arrives, **of_step(p.cell, steps.saved[t], p.weights, da)}
+    if isinstance(p.cell, LSTM):  # o of the step before is h_prev / tanh(c_prev), and should be called o[t-1]
+        again = ("tanh(c_prev)", "h_prev") if other == t - 1 else ("tanh(c_prev)",)
+        known = {name: array for name, array in known.items() if not any(one in name for one in again)}
     for name, array in of_step(p.cell, steps.saved[other], p.weights, da).items():
         left_out = name in DERIVED or name.startswith("W_n") or name.startswith("1 + ") and name.endswith("^2")
         if not left_out and not any(np.array_equal(array, k) for k in known.values()):

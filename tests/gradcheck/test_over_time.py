@@ -65,6 +65,7 @@ def test_what_is_added_up_over_time_is_written_out(cell, right, wrong, said):
 @pytest.mark.parametrize(("style", "cell", "mistake", "said"), [
     ("arrays", "lstm", "line 13: [t - 1] for [t]: i[t]",
      "a loss on c at t = 3: da_i is dc * (1 - i) * g * i[t-1], it should be dc * i * (1 - i) * g"),
+    ("arrays", "lstm", "line 12: [t - 1] for [t]: o[t]", "da_i is dh * i * (1 - i) * g * o[t-1] * (1 - tanh(c)^2), it"),
     ("arrays", "lstm", "line 14: [t - 1] for [t]: f[t]", "da_f is dc * (1 - f) * c_prev * f[t-1], it should be"),
     ("arrays", "gru", "line 12: [t - 1] for [t]: z[t]", "da_z is dh * (1 - z) * (n - h_prev) * z[t-1], it should be"),
     ("arrays", "gru_reset_after", "line 11: [t - 1] for [t]: r[t]", "r[t-1]"),
