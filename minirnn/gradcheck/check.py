@@ -14,6 +14,7 @@ from minirnn.gradcheck.verdict import RTOL, SAFETY, Verdict, judge
 JITTER_ULPS = 4
 OPEN = (Verdict.WRONG, Verdict.UNDECIDABLE)  # in float32, before float64 has been heard
 ACCUSED = 8  # that many slopes that look wrong and are not clear the others of their array
+CONSISTENT = 0.4  # of the error at the point: what a mistake leaves of it in the mean is most of it
 QUADRATURES = (5, 7, 9, 12)  # nodes: smooth claims have one mean by all of them
 SMALLER = 0.1  # by how much the arguments shrink where nothing can be decided: less is saturated, less is chaotic
 
@@ -207,7 +208,7 @@ class _Comparison:
         return entry.verdict is Verdict.WRONG and entry.slope.kind in ("smooth", "kink") and np.isfinite(entry.error)
 
     def consistent(self, k, line, entry):
-        """Whether the claims around the point agree with the function's values there, tenfold better than at it."""
+        """Whether the claims around the point agree with the function's values there, better than at it."""
         point, slope = self.point, entry.slope
         error = min(abs(entry.claimed - value) for value in (slope.value, slope.left, slope.right))
         of = lambda g: float(g[k][line] if isinstance(line, tuple) else (g[k] * line).sum())
@@ -221,7 +222,7 @@ class _Comparison:
         steps = [wide, 1e4 * wide] if slope.value == 0 else [wide]  # smaller ones may have drowned inside
         for step, mean in [(slope.step, means[-1]), *((s, claims(s, QUADRATURES[-1])[0]) for s in steps)]:
             off = abs(mean - point.mean_slope(k, line, step))
-            if off <= 0.1 * error or off * point.steps[3] <= 10 * point.floor:
+            if off <= CONSISTENT * error or off * point.steps[3] <= 10 * point.floor:
                 return True
         return False
 

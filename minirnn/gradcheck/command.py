@@ -65,8 +65,8 @@ class Options:
     time_limit: float = option(SECONDS, "seconds for running the file, and for each call", group=OWN)
     report: Path | None = option(None, "write report.html with V-curves here", metavar="FOLDER", group=TOLD)
     as_json: bool = option(False, "print JSON for a program to read", name="json", group=TOLD)
-    score: int | None = option(None, "make N random mistakes in each cell, and count those named in words",
-                               group=CHECKER)
+    score: int | None = option(
+        None, "make N random mistakes in each of four cells, and count those named; 500 take minutes", group=CHECKER)
     false_alarms: int | None = option(
         None, "check N pieces of random code, right and made wrong, and count false verdicts", group=CHECKER)
 
@@ -169,8 +169,8 @@ def _score(options):
         found.append(score(cell, options.score, options.seed, lambda text: _progress(options, text)))
         _progress(options, "")
         if not options.as_json:
-            print("{cell:<16} {made} mistakes: {0} not noticed, {named} named in words, {right} of these right".format(
-                len(found[-1]["missed"]), **found[-1]), flush=True)
+            print("{cell:<16} {made} mistakes: {0} not noticed, {named} named in words ({recall:.1%}), {right} of "
+                  "these right ({precision:.1%})".format(len(found[-1]["missed"]), **found[-1]), flush=True)
     if options.as_json:
         print(json.dumps(found, indent=1))
     return int(any(row["missed"] for row in found))

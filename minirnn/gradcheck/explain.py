@@ -1,222 +1,207 @@
-"""What a wrong backward of one step computes, written out as a product of the step's own quantities.
+"""What a wrong backward of one step computes, written out by the step's own quantities: the smallest wrong case.
 
 A backward pass is linear in what arrives, so a loss on one state alone leaves each gate's gradient one product, such as
 dc * g * i * (1 - i). The logarithm of a product is a sum: exponents of i, 1 - i, g, ... that fit the claimed numbers at
 many rows and units are found by least squares, and are whole numbers only for the product that is really there. So a
-mistake that nobody listed is written out too: "da_i is dc * i * (1 - i), it should be dc * g * i * (1 - i)".
+mistake that nobody listed is written out too: "da_i is dc * i * (1 - i), it should be dc * g * i * (1 - i)". What is
+added up, over gates or rows, is a sum of known arrays, whose counts are found the same way. Where one step is right,
+``over_time`` looks at several.
 """
+
+from functools import lru_cache
 
 import numpy as np
 
-from minirnn.cells import GRU, LSTM, RNN
-from minirnn.gradcheck import recurrent
+from minirnn.cells import GRU
+from minirnn.gradcheck import over_time, recurrent
+from minirnn.gradcheck.fits import GATES, added, equal, named, scaled, written
+from minirnn.gradcheck.quantities import cell_keeps, knows, quantities
 
-ROWS, UNITS = 16, 3  # one input for every row, so that the gradient of weight_ih is the gates' gradient itself
-WHOLE = 1e-4  # how near to a whole number an exponent must come
-MOST = 3  # the largest exponent that is believed
-GATES = ("i", "f", "g", "o", "r", "z", "n", "h_prev", "c_prev", "h_t", "c", "tanh(c)", "W_n h + b")
-DERIVED = ("h_t", "keep")  # products of the others, which a product cannot tell from them
+ROWS, UNITS = 23, 3  # one input for every row, so that the gradient of weight_ih is the gates' gradient itself
+FAILS = (ValueError, TypeError, IndexError, KeyError)  # of code that is made for other sizes
 
 
-def explain(problem, claim, same, seed=1):
-    """Lines about one step of a recurrent gradient ``claim`` (problem -> {name: array}) that is wrong; [] for none.
+def explain(problem, claim, same, seed=None):
+    """Lines about the smallest wrong case of a recurrent gradient ``claim`` (problem -> {name: array}); [] for none.
 
-    One step of ROWS rows at the point of ``seed``, a loss on each state alone. ``same``: the relative error up to which
-    numbers are equal.
+    One step of ROWS rows, a loss on each state alone, and where that is right a few steps, at the point of ``seed``,
+    which is by default another for every problem. ``same``: the relative error up to which numbers are equal.
     """
-    kind = next((known for known in QUANTITIES if type(problem.cell) is known), None)
-    if kind is None or getattr(problem.cell, "activation", "tanh") != "tanh" or (
-            getattr(problem.cell, "nonlinearity", "tanh") != "tanh"):
+    if not knows(problem.cell):
         return []
+    seed = int(abs(float(problem.x.sum())) * 1e6) % 2**31 if seed is None else seed
+    alike = (problem.cell, seed, problem.x.dtype.name, problem.weights[-1] is not None)
     found = {}
-    for state in problem.cell.states:
-        here = one_step(problem, state, seed)
+    for state in reversed(problem.cell.states):  # a loss on c has the shorter products
+        here, truth = one_step(*alike, state)
         try:
             claimed = claim(here)
-        except (ValueError, TypeError, IndexError):  # code that is made for other sizes
+        except FAILS:
+            break
+        if any(n not in claimed or np.shape(claimed[n]) != true.shape for n, true in truth.items()):
             return []
-        truth = recurrent.gradients(here)
-        if set(truth) - set(claimed):
-            return []
-        for line in _lines(here, state, claimed, truth, same):
-            found.setdefault(line, []).append(state)
-    said = [f"one step, a loss on {' or '.join(states)}: {line}" for line, states in found.items()]
-    return said or _over_time(problem.cell, claim, problem, seed, same)
+        for about, line in _lines(here, state, claimed, truth, same):
+            if line and (about not in found or line in found[about]):
+                found.setdefault(about, {}).setdefault(line, []).insert(0, state)
+    said = {}
+    for about, lines in found.items():
+        for line, states in lines.items():
+            line = line.replace(f"1/{ROWS} ", "1/B ")
+            said.setdefault(f"one step, a loss on {' or '.join(states)}: ", {}).setdefault(line, []).append(about)
+    return [start + _together(line, of) for start, lines in said.items() for line, of in lines.items()] or (
+        over_time.explain(*alike, claim, same))
 
 
-def one_step(problem, state, seed):
-    """A Problem of the same cell with T = 1, x = identity and a cotangent of ``state`` alone."""
-    p = recurrent.random_problem(problem.cell, seed, T=1, B=ROWS, D=ROWS, H=UNITS, dtype=problem.x.dtype,
-                                 bias=problem.weights[-1] is not None)
+def _together(line, of):
+    """One line for all it is said of: "weight_hh gates i, f" for weight_hh gate i and weight_hh gate f."""
+    name, _, _ = of[0].partition(" gate ")
+    if len(of) == 1:
+        return f"{of[0]} {line}"
+    if all(one.startswith(f"{name} gate ") for one in of):
+        return f"{name} gates {', '.join(one.split()[-1] for one in of)} {line}"
+    return f"{', '.join(of)}: each {line}"
+
+
+@lru_cache(maxsize=16)
+def one_step(cell, seed, dtype, bias, state):
+    """A Problem with T = 1, x = identity and a cotangent of ``state`` alone, and its gradients."""
+    p = recurrent.random_problem(cell, seed, T=1, B=ROWS, D=ROWS, H=UNITS, dtype=np.dtype(dtype), bias=bias)
     zero = np.zeros_like(p.dfinal[0])
-    dfinal = tuple(d if name == state and name != "h" else zero for name, d in zip(p.cell.states, p.dfinal))
+    dfinal = tuple(d if name == state and name != "h" else zero for name, d in zip(cell.states, p.dfinal))
     dy = p.dy if state == "h" else np.zeros_like(p.dy)
-    return recurrent.replace(p, x=np.eye(ROWS, dtype=p.x.dtype)[None], dy=dy, dfinal=dfinal)
-
-
-def _over_time(cell, claim, problem, seed, same):
-    """Where one step is right: which steps each weight's gradient counts, and how often, as lines."""
-    T = 4
-    p = recurrent.random_problem(cell, seed, T=T, B=3, D=5, H=2 * T, dtype=problem.x.dtype,
-                                 bias=problem.weights[-1] is not None)
-    try:
-        claimed = claim(p)
-    except (ValueError, TypeError, IndexError):
-        return []
-    steps, truth = _by_step(p), recurrent.gradients(p)
-    if not all(name in claimed and _equal(claimed[name], truth[name], same) for name in ("x", "h0")):
-        return []
-    lines = []
-    for name in (n for n in steps[0] if not _equal(claimed[n], truth[n], same)):
-        columns = np.stack([step[name].ravel() for step in steps], axis=1)
-        counts, *_ = np.linalg.lstsq(columns, claimed[name].ravel(), rcond=None)
-        if _equal(claimed[name].ravel(), columns @ counts, same):
-            times = ", ".join(f"{count:.4g}" if abs(count) > 1e-6 else "0" for count in counts)
-            lines.append(f"{T} steps: {name} counts the steps t = 0 .. {T - 1} so often: {times}; each belongs once")
-    return lines
-
-
-def _by_step(p):
-    """[{weight: what step t adds to its gradient}] of a problem."""
-    state, kept = p.state0, []
-    for x in p.x:
-        state, saved = p.cell.step(x, state, p.weights)
-        kept.append(saved)
-    back, parts = tuple(p.dfinal), []
-    for t in reversed(range(len(p.x))):
-        back = (back[0] + p.dy[t], *back[1:])
-        _, back, dweights = p.cell.step_backward(back, kept[t], p.weights)
-        parts.insert(0, {n: w for n, w in dweights._asdict().items() if w is not None})
-    return parts
+    p = recurrent.replace(p, x=np.eye(ROWS, dtype=p.x.dtype)[None], dy=dy, dfinal=dfinal)
+    return p, recurrent.gradients(p)
 
 
 def _lines(p, state, claimed, truth, same):
+    """(what is spoken of, what is said of it) of everything that is looked at, "" for nothing."""
     gates = p.cell.gates
-    da, right = (dict(zip(gates, np.split(g["weight_ih"].T, len(gates), axis=1))) for g in (claimed, truth))
-    known = {f"d{state}": p.dy[0] if state == "h" else p.dfinal[p.cell.states.index(state)],
-             **QUANTITIES[type(p.cell)](p, da)}
-    for gate in gates:
-        yield from _written(_of(gate, gates), da[gate], right[gate], known, same)
+    split = lambda g: dict(zip(gates, np.split(g["weight_ih"].T, len(gates), axis=1)))
+    da, right = split(claimed), split(truth)
+    if equal(claimed["x"], truth["x"], same):  # then the gates' gradients are right, whatever weight_ih says
+        da = right
+    arrives = {f"d{state}": p.dy[0] if state == "h" else p.dfinal[p.cell.states.index(state)]}
+    known, rightly = ({**arrives, **quantities(p, given)} for given in (da, right))
+    clipped = "" if da is right else scaled(claimed["weight_ih"], truth["weight_ih"], same)
+    if len(gates) > 1 and clipped.startswith("is clipped"):
+        yield "da, of all gates,", clipped
+    else:
+        for gate in gates:
+            others = {f"has the gradient of gate {k}": right[k] for k in gates if k != gate}
+            words = written(da[gate], right[gate], known, same, others, rightly=rightly)
+            yield f"gate {gate}" if words in others else _of(gate, gates), words
     if "c" in p.cell.states:
-        yield from _written("dc_prev", claimed["c0"], truth["c0"], known, same)
-    yield from _sums(p, claimed, da, known, same)
+        others = {"is what belongs to dh_prev": truth["h0"]}
+        yield "dc_prev", written(claimed["c0"], truth["c0"], {**known, "dh_prev": claimed["h0"]}, same, others)
+    wrong = {name: g for name, g in claimed.items() if not equal(g, truth[name], same)}
+    yield from _sums(p, wrong, da, {**known, **({"dc_prev": truth["c0"]} if "c0" in truth else {})}, same)
+    yield from _weights(p, wrong, truth, da, known, same)
 
 
-def _written(name, got, true, known, same):
-    """One claimed array against the true one, both as products; nothing where it is right or no product."""
-    if _equal(got, true, same):
-        return
-    should = product(true, known, same)
-    if not np.abs(got).max() > same * max(np.abs(true).max(), 1e-300):
-        if should:
-            yield f"{name} is zero, it should be {should}"
-        return
-    is_now = product(got, known, same)
-    if is_now and (should or not np.abs(true).max() > 0):
-        yield f"{name} is {is_now}, it should be {should or 'zero'}"
-
-
-def product(values, known, same):
-    """``values`` (B, H) as a product of powers of the ``known`` arrays, in words; "" where it is none.
-
-    product(2 * dh * o, {"dh": dh, "o": o, "g": g}, 1e-6) is "2 * dh * o".
-    """
-    if not np.abs(values).min() > 0:
-        return ""
-    found = _fitted(values, known, same)
-    plain = [name for name in known if name in GATES and name not in DERIVED] if not found else []
-    for one in plain:  # a difference of two quantities in place of one factor
-        for other in plain:
-            if found or one == other:
-                continue
-            found = _fitted(values, {**known, f"{one} - {other}": known[one] - known[other],
-                                     f"{one} + {other}": known[one] + known[other]}, same)
-    return found
-
-
-def _fitted(values, known, same):
-    names = [name for name, array in known.items() if name not in DERIVED and np.abs(array).min() > 0]
-    logs = np.stack([np.log(np.abs(known[name]).ravel()) for name in names] + [np.ones(values.size)], axis=1)
-    fitted, *_ = np.linalg.lstsq(logs, np.log(np.abs(values).ravel()), rcond=None)
-    powers = np.round(fitted[:-1]).astype(int)
-    if np.abs(fitted[:-1] - powers).max() > max(WHOLE, 10 * same) or np.abs(powers).max() > MOST:
-        return ""
-    exact = np.ones_like(values)
-    for name, power in zip(names, powers):
-        exact = exact * known[name] ** float(power)
-    factor = float((values * exact).sum() / (exact * exact).sum())
-    if not _equal(values, factor * exact, same):
-        return ""
-    return _in_words(factor, dict(zip(names, powers)))
-
-
-def _in_words(factor, powers):
-    """(-1.0, {"dc": 1, "1 - g": 1, "1 + g": 1}) -> "-dc * (1 - g^2)"."""
-    powers = dict(powers)
-    for name in [n for n in powers if n.startswith("1 + ")]:
-        plain, both = name.removeprefix("1 + "), powers[name]
-        if both and both == powers.get(f"1 - {plain}"):
-            powers[f"1 - {plain}"], powers[name] = 0, 0
-            powers[f"1 - {plain}^2"] = both
-    parts = []
-    for name, power in powers.items():
-        shown = f"({name})" if " " in name else name
-        parts += [shown if power == 1 else f"{shown}^{power}"] if power else []
-    number = "" if abs(abs(factor) - 1) < 1e-5 else f"{abs(factor):.6g}"
-    return ("-" if factor < 0 else "") + " * ".join([number] * bool(number) + parts or ["1"])
-
-
-def _sums(p, claimed, da, known, same):
-    """Lines about what is added up from the gates' gradients: dx, dh_prev, the other weights, the biases."""
+def _sums(p, wrong, da, known, same):
+    """What is said about dx and dh_prev, which are added up from the gates' gradients, where they are ``wrong``."""
     gates, cell = p.cell.gates, p.cell
     W, U = (dict(zip(gates, np.split(w, len(gates)))) for w in (p.weights.weight_ih, p.weights.weight_hh))
-    yield from _added("dx", claimed["x"][0], {f"gate {k}": da[k] @ W[k] for k in gates}, [
-        {f"{words}, where {_of(k, gates)} belongs": array @ W[k]} for k in gates
-        for words, array in _deltas(da, known, k, gates)], same)
-    inner = {k: da[k] @ U[k] for k in gates}
-    state = p.state0[0]
-    inputs, into = dict.fromkeys(gates, state), dict(da)
-    terms, instead = {f"gate {k}": inner[k] for k in gates}, {}
+    if "x" in wrong:
+        yield "dx", added(wrong["x"][0], {f"gate {k}": da[k] @ W[k] for k in gates}, [
+            {f"{words}, where {_of(k, gates)} belongs": array @ W[k]} for k in gates
+            for words, array in _deltas(da, known, k, gates)], same)
+    if "h0" not in wrong:
+        return
+    into, _ = _products(p, da, known)
+    through = lambda array, k, turned=False: (known["r"] * (array @ (U[k].T if turned else U[k])) if _reset(cell, k)
+                                              else array @ (U[k].T if turned else U[k]))
+    terms, instead = {f"gate {k}": through(into[k], k) for k in gates}, {}
     if isinstance(cell, GRU):
-        r, direct = known["r"], known["keep"] * known["dh"]
-        terms["gate n"] = (da["n"] * r) @ U["n"] if cell.reset_after else inner["n"] * r
-        if cell.reset_after:
-            into["n"] = da["n"] * r
-        else:
-            inputs["n"] = r * state
-        terms[f"the direct path dh * {cell_keeps(cell)}"] = direct
-        quantities = {name: array for name, array in known.items() if name in GATES or name.startswith("1 - ")}
-        instead = {"gate n without r": inner["n"], "dh, whole": known["dh"]}
-        instead |= {f"dh * {name if ' ' not in name else f'({name})'}": known["dh"] * array
-                    for name, array in quantities.items()}
-        if not cell.reset_after:
-            instead |= {f"gate n with {name} for r": inner["n"] * array for name, array in quantities.items()}
-        instead |= {f"{words}, not through any matrix": array for words, array in
-                    (("da_n", da["n"]), ("da_z", da["z"]), ("da_r", da["r"]))}
-    turned = {f"gate {k}, its matrix transposed": da[k] @ U[k].T for k in gates}
-    if isinstance(cell, GRU):
-        turned["gate n, its matrix transposed"] = (into["n"] @ U["n"].T if cell.reset_after
-                                                   else known["r"] * (da["n"] @ U["n"].T))
-    swapped = {f"{words}, where {_of(k, gates)} belongs": array @ U[k] for k in gates
+        terms[f"the direct path dh * {cell_keeps(cell)}"] = known["dh"] * known["keep"]
+        instead = _instead(cell, da, known, U)
+    if "dc_prev" in known:
+        instead["what belongs to dc_prev"] = known["dc_prev"]
+    turned = {f"gate {k}, its matrix transposed": through(into[k], k, turned=True) for k in gates}
+    swapped = {f"{words}, where {_of(k, gates)} belongs": through(array, k) for k in gates
                for words, array in _deltas(da, known, k, gates)}
-    others = [{words: array} for words, array in {**instead, **turned, **swapped}.items()]
-    yield from _added("dh_prev", claimed["h0"], terms, [*others, turned], same)
-    for k, block in zip(gates, np.split(claimed["weight_hh"], len(gates))):
-        right_input = "r * h_{t-1}" if inputs[k] is not state else "h_{t-1}"
-        others = {"h_t, where h_{t-1} belongs": into[k].T @ known["h_t"], "h_{t-1} without r": into[k].T @ state,
-                  "the gradient without r": da[k].T @ inputs[k]}
-        others |= {f"{words}, where {right_input} belongs": into[k].T @ array for words, array in known.items()}
-        others |= {f"{words}, where {_of(k, gates)} belongs": array.T @ inputs[k]
-                   for words, array in _deltas(da, known, k, gates)}
-        yield from _named(f"weight_hh gate {k}", block, into[k].T @ inputs[k], others, same)
-    for name in ("bias_ih", "bias_hh"):
-        if name in claimed:
-            for k, block in zip(gates, np.split(claimed[name], len(gates))):
-                right = (into if name == "bias_hh" else da)[k]
-                others = {f"the sum of {words}": array.sum(0) for words, array in _deltas(da, known, k, gates)}
-                yield from _named(f"{name} gate {k}", block, right.sum(0), {
-                    **others, "the sum of da_n without r": da[k].sum(0), "the mean over the batch": right.mean(0),
-                    "the first row alone": right[0]}, same)
+    name = "gate {} through the matrix of gate {}".format
+    crossed = {name(k, j): (known["r"] if _reset(cell, k) else 1) * (into[k] @ U[j])
+               for k in gates for j in gates if j != k}
+    pairs = [{w: crossed[w] for w in (name(k, j), name(j, k))} for k in gates for j in gates if k < j]
+    others = [{words: array} for words, array in {**instead, **turned, **swapped, **crossed}.items()]
+    yield "dh_prev", added(wrong["h0"], terms, [*others, *pairs, turned], same)
+
+
+def _instead(cell, da, known, U):
+    """What a GRU's dh_prev may have in place of one of its terms: {words: array}."""
+    factors = {name: array for name, array in known.items() if name in GATES or name.startswith("1 - ")}
+    deltas = {**{_of(k, cell.gates): a for k, a in da.items()}, **_before_slopes(known)}
+    bracketed = lambda name: name if " " not in name else f"({name})"
+    found = {"gate n without r": da["n"] @ U["n"], "dh, whole": known["dh"]}
+    found |= {f"dh * {bracketed(name)}": known["dh"] * array for name, array in factors.items()}
+    if not cell.reset_after:
+        found |= {f"gate n with {name} for r": da["n"] @ U["n"] * array for name, array in factors.items()}
+    found |= {f"{words}, not through any matrix": array for words, array in deltas.items()}
+    for factor, array in ((cell_keeps(cell), known["keep"]), ("r", known["r"])):
+        found |= {f"{words} * {factor}": delta * array for words, delta in deltas.items()}
+    return found | {name: array for name, array in factors.items()} | {f"dh * {cell_keeps(cell)}^2":
+                                                                       known["dh"] * known["keep"] ** 2}
+
+
+def _weights(p, wrong, truth, da, known, same):
+    """What is said about the weights and biases, which are summed over the rows, where they are ``wrong``."""
+    gates = p.cell.gates
+    into, inputs = _products(p, da, known)
+    for name in (name for name in p.cell.shapes(1, 1) if name in wrong):
+        left = into if name.endswith("hh") else da
+        times = dict.fromkeys(gates, p.x[0]) if name == "weight_ih" else inputs
+        summed = (lambda a, k: a.sum(0)) if "bias" in name else (lambda a, k, times=times: a.T @ times[k])
+        right = np.concatenate([summed(left[k], k) for k in gates])
+        if equal(wrong[name], right, same):
+            continue
+        everything = np.full_like(right, right.sum())
+        whole = named(wrong[name], right, {"is the sum over everything": everything} if "bias" in name else {}, same)
+        if whole:
+            yield name, whole
+            continue
+        for k, block, true in zip(gates, *(np.split(g[name], len(gates)) for g in (wrong, truth))):
+            if equal(block, true, same):
+                continue
+            belongs = _of(k, gates)
+            if "bias" in name:
+                others = {f"is the sum of {words}": a.sum(0) for words, a in _deltas(da, known, k, gates)}
+                others |= {"is the sum of da_n without r": da[k].sum(0), "is the first row alone": left[k][0],
+                           "is the sum over all units": np.full_like(left[k][0], left[k].sum()),
+                           "is the largest entry, not the sum": left[k].max(0)}
+            else:
+                others = _factors(p, k, into, inputs, da, known) if name == "weight_hh" else {}
+                others |= {f"is made with {words}, where {belongs} belongs": a.T @ times[k]
+                           for words, a in _deltas(da, known, k, gates)}
+            about = f"{name} gate {k}" if len(gates) > 1 else name
+            yield about, named(block, summed(left[k], k), others, same)
+
+
+def _factors(p, k, into, inputs, da, known):
+    """What a gate's recurrent weights may be made with in place of h_{t-1} or of da: {words: array}."""
+    state, right = p.state0[0], "r * h_{t-1}" if _reset(p.cell, k) else "h_{t-1}"
+    others = {"is made with h_t, where h_{t-1} belongs": into[k].T @ known["h_t"],
+              "is made with h_{t-1} without r": into[k].T @ state,
+              "is made with the gradient without r": da[k].T @ inputs[k]}
+    others |= {f"is made with {words}, where {right} belongs": into[k].T @ array for words, array in known.items()}
+    plain = {name: array for name, array in known.items() if name in GATES}
+    return others | {f"is made with {one} * {other}, where {right} belongs": into[k].T @ (a * b)
+                     for one, a in plain.items() for other, b in plain.items() if one <= other} if _reset(
+                         p.cell, k) else others
+
+
+def _reset(cell, gate):
+    """Whether the state meets the reset gate before this gate's matrix."""
+    return isinstance(cell, GRU) and gate == "n" and not cell.reset_after
+
+
+def _products(p, da, known):
+    """({gate: the gradient of its recurrent product}, {gate: what its recurrent matrix multiplies})."""
+    into, inputs = dict(da), dict.fromkeys(p.cell.gates, p.state0[0])
+    if isinstance(p.cell, GRU):
+        into["n"] = da["n"] * (known["r"] if p.cell.reset_after else 1)
+        inputs["n"] = inputs["n"] * (1 if p.cell.reset_after else known["r"])
+    return into, inputs
 
 
 def _of(gate, gates):
@@ -226,6 +211,8 @@ def _of(gate, gates):
 def _deltas(da, known, gate, gates):
     """(words, array) of what somebody may take for a gate's gradient: another gate's, or what arrives at the step."""
     yield from ((_of(j, gates), da[j]) for j in gates if j != gate)
+    if "W_n h + b" in known:
+        yield from ((f"{_of(j, gates)} * r", a * known["r"]) for j, a in da.items())
     arrived = [(name, array) for name, array in known.items() if name in ("dh", "dc")]
     yield from (*arrived, *_before_slopes(known).items())
     yield from ((name, array) for name, array in known.items() if name in GATES)
@@ -243,91 +230,3 @@ def _before_slopes(known):
         dr = dn * (1 - known["n"] ** 2) * known["W_n h + b"] if back is None else back * known["h_prev"]
         return {"dz": dz, "-dz": -dz, "dn": dn, "dr": dr} | ({} if back is None else {"W_n^T da_n": back})
     return {}
-
-
-def cell_keeps(cell):
-    """How much of the old state a GRU keeps, in words: "1 - z" in the thesis, "z" on the slides."""
-    return "(1 - z)" if cell.convention == "thesis" else "z"
-
-
-def _added(name, got, terms, instead, same):
-    """A claimed sum against its ``terms``: which are missing or counted otherwise, and which of ``instead`` it has."""
-    if _equal(got, sum(terms.values()), same):
-        return
-    for extra in ({}, *instead):
-        every = {**terms, **extra}
-        columns = np.stack([array.ravel() for array in every.values()], axis=1)
-        counts, *_ = np.linalg.lstsq(columns, got.ravel(), rcond=None)
-        if _equal(got.ravel(), columns @ counts, same):
-            said = [_counted(words, count, words in terms) for words, count in zip(every, counts)]
-            yield f"{name} " + ", ".join(words for words in said if words)
-            return
-
-
-def _counted(words, count, belongs):
-    near = abs(count - 1) < 1e-4
-    if near or abs(count) < 1e-4:
-        return "" if near == belongs else f"misses {words}" if belongs else f"has {words}"
-    return f"has {words} {count:.6g} times"
-
-
-def _named(name, got, right, others, same):
-    if _equal(got, right, same):
-        return
-    if not np.abs(got).max() > same * max(np.abs(right).max(), 1e-300):
-        yield f"{name} is zero"
-        return
-    for words, other in others.items():
-        if not _equal(right, other, same) and _equal(got, other, same):
-            yield f"{name} is made with {words}" if "mean" not in words and "sum" not in words else f"{name} is {words}"
-            return
-    ratio = float((got * right).sum() / (right * right).sum())
-    if _equal(got, ratio * right, same):
-        yield f"{name} is {ratio:.6g} times the right one"
-
-
-def _equal(one, other, same):
-    return one.shape == other.shape and np.abs(one - other).max() <= same * max(np.abs(other).max(), 1e-300)
-
-
-# ---------------------------------------------------------- what each cell has at hand: {name in words: array (B, H)}
-def _saved(p):
-    (_, saved) = p.cell.step(p.x[0], p.state0, p.weights)
-    return saved
-
-
-def _of_sigmoid(name, gate):
-    return {name: gate, f"1 - {name}": 1 - gate, f"1 + {name}": 1 + gate}
-
-
-def _of_tanh(name, gate):
-    return {**_of_sigmoid(name, gate), f"1 + {name}^2": 1 + gate**2}
-
-
-def _lstm(p, da):
-    s = _saved(p)
-    before = {"tanh(c_prev)": np.tanh(s.c_prev), "1 - tanh(c_prev)^2": 1 - np.tanh(s.c_prev) ** 2}
-    forget = _of_sigmoid("f", s.f) if p.cell.forget_gate else {}
-    gates = {**before, **_of_sigmoid("i", s.i), **forget, **_of_tanh("g", s.g), **_of_sigmoid("o", s.o),
-             **_of_tanh("tanh(c)", s.phi_c)}
-    c = s.f * s.c_prev + s.i * s.g
-    return {**gates, "c_prev": s.c_prev, **_of_tanh("c", c), **_of_sigmoid("h_prev", s.h_in), "h_t": s.o * s.phi_c}
-
-
-def _gru(p, da):
-    s = _saved(p)
-    H, new = s.h_prev.shape[1], s.z if p.cell.convention == "thesis" else 1 - s.z
-    weight = p.weights.weight_hh[2 * H :]
-    back = {"W_n^T da_n": da["n"] @ weight, "W_n da_n": da["n"] @ weight.T}
-    more = {"W_n h + b": s.h_n, "1 - (W_n h + b)": 1 - s.h_n} if p.cell.reset_after else back
-    h = (1 - new) * s.h_prev + new * s.n
-    return {**_of_sigmoid("r", s.r), **_of_sigmoid("z", s.z), **_of_tanh("n", s.n), **_of_sigmoid("h_prev", s.h_prev),
-            "n - h_prev": s.n - s.h_prev, **more, "keep": 1 - new, "h_t": h}
-
-
-def _rnn(p, da):
-    h = recurrent.outputs(p)[0][0]
-    return {**_of_tanh("h", h), **_of_tanh("h_prev", p.state0[0]), "h_t": h}
-
-
-QUANTITIES = {LSTM: _lstm, GRU: _gru, RNN: _rnn}

@@ -87,7 +87,8 @@ class Measurement:
         wide = [k for k, y in enumerate(first) if y.dtype.kind == "f"]
         of = lambda ys: np.concatenate([to_cpu(tupled(ys)[k]).ravel() for k in wide] or [np.empty(0)])
         y = of(first)
-        every = np.concatenate([y, *(of(self._shaken(share, self.floats)) for share in (NEAR, FAR))])
+        every = np.concatenate([y, *(of(self._shaken(share, self.floats)) for share in (NEAR, FAR)), of(self._apart())])
+        every = every[np.isfinite(every)]
         with np.errstate(over="ignore"):
             narrow = (every == every.astype(np.float32)).all()
         if narrow:
@@ -113,6 +114,12 @@ class Measurement:
         change = lambda a: to_device(1 + share * rng.choice([-1, 1], a.shape) * rng.uniform(0.5, 1, a.shape),
                                      device_of(a))
         return self.outputs([(a * change(a)).astype(a.dtype) if k in which else a for k, a in enumerate(self.args)])
+
+    def _apart(self):
+        """The outputs at arguments as far away as the largest step leads."""
+        rng, top = np.random.default_rng(0), float(self.steps[0])
+        moved = lambda a: to_device(np.asarray(rng.uniform(-top, top, a.shape)).astype(a.dtype), device_of(a))
+        return self.outputs([a + moved(a) if k in self.floats else a for k, a in enumerate(self.args)])
 
     def loss(self, args):
         """<cotangents, f(args)> in double precision whatever f computes in; complex where f returns complex."""

@@ -10,7 +10,7 @@ from minirnn.cells import Masks
 from minirnn.errors import DtypeError, in_our_words, must_be
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """A cell at one point with fixed cotangents: x (T, B, D), state0 and dfinal each (B, H), dy (T, B, H)."""
 

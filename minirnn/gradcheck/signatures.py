@@ -4,10 +4,13 @@ A mistake leaves a signature, its error at a random point, that no other mistake
 that of every planted bug at the same point; an equal one names the mistake.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from minirnn.gradcheck import mutants, recurrent
 from minirnn.gradcheck.explain import explain
+from minirnn.gradcheck.fits import scaled
 
 SAME = {"float64": 1e-6, "float32": 2e-3}  # of the error's norm: two gradients count as one
 ALIKE = 0.9  # cosine from which an error resembles a planted bug's
@@ -26,9 +29,8 @@ def describe(claimed, truth, same=1e-6, others=()):
             return f"is {words}"
     if truth.ndim == 2 and close(claimed, truth.T):
         return "is transposed"
-    ratio = float((claimed * truth).sum() / max((truth * truth).sum(), 1e-300))
-    if close(claimed, ratio * truth):
-        return "has the wrong sign" if abs(ratio + 1) <= same else f"is {ratio:.6g} times the right one"
+    if not close(claimed, truth) and (words := scaled(claimed, truth, same)):
+        return words
     if truth.ndim > 1 and len(truth) > 1 and close(claimed, truth[::-1]):
         return "is in reverse order along its first axis"
     for shift in (1, -1):
@@ -64,41 +66,44 @@ def diagnose(problem, claim, claimed, truth):
     same = SAME[problem.x.dtype.name]
     blocks = list(_blocks(problem, claimed, truth))
     wrong = [(name, got, true) for name, got, true in blocks if _off(got, true, truth[name.split()[0]]) > same]
-    lines = [f"wrong: {_by_array(problem, [name for name, _, _ in wrong])}"]
     right = [name for name in truth if not any(block.split()[0] == name for block, _, _ in wrong)]
-    lines += [f"right: {', '.join(right)}"] if right else []
-    lines += _in_time(problem, claim, same)
     exact, near = nearest(problem, claimed, truth)
     written_out = explain(problem, claim, same)
-    if exact:
-        lines += [f"looks like: {mutant.says}" for mutant in exact]
-        lines += [f"            {right!r} written as {bad!r}" for right, bad in _short_edits(exact[0])]
-        return lines + written_out
-    lines += written_out
-    for name in [n for n in truth if n not in right]:
+    lines = ["smallest wrong case:", *(f"  {line}" for line in written_out)] if written_out else []
+    lines += [f"looks like: {mutant.says}" for mutant in exact]
+    lines += [f"            {before!r} written as {after!r}" for mutant in exact[:1] for before, after in
+              _short_edits(mutant)]
+    if not exact:
+        lines += _array_by_array(blocks, wrong, claimed, truth, right, same)
+    if near and not (written_out and all(mask is None for mask in problem.masks)):  # what is written out knows no masks
+        mutant, cosine = near
+        lines.append(f"resembles (cosine {cosine:.2f}): {mutant.says}")
+    lines.append(f"wrong: {_by_array(problem, [name for name, _, _ in wrong])}")
+    lines += [f"right: {', '.join(right)}"] if right else []
+    return lines + _in_time(problem, claim, same)
+
+
+def _array_by_array(blocks, wrong, claimed, truth, right, same):
+    """Lines about each wrong array, or else about its gates."""
+    for name in (n for n in truth if n not in right):
         words = describe(claimed[name], truth[name], same)
         if words:
-            lines.append(f"{name} {words}")
+            yield f"{name} {words}"
             continue
         for block, got, true in (b for b in wrong if b[0].split()[0] == name and b[0] != name):
             siblings = [(f"the {n.split(None, 1)[1]} gradient", t) for n, _, t in blocks if _sibling(n, block)]
             words = describe(got, true, same, siblings)
-            lines += [f"{block} {words}"] if words else []
-    if near:
-        mutant, cosine = near
-        lines.append(f"resembles (cosine {cosine:.2f}): {mutant.says}")
-    return lines
+            if words:
+                yield f"{block} {words}"
 
 
 def nearest(problem, claimed, truth):
     """Planted bugs that give just this gradient (a tuple, usually of one), and else the (mutant, cosine) most alike."""
     same = SAME[problem.x.dtype.name]
-    scale = {name: max(np.abs(t).max(), 1e-300) for name, t in truth.items()}
-    flat = lambda g: np.concatenate([((g[n] - truth[n]) / scale[n]).ravel() for n in truth if n in claimed])
-    error = flat(claimed)
+    error = mutants.flat_errors(claimed, truth)
     exact, alike = [], []
     for mutant in mutants.mutants_of(problem.cell):
-        other = flat(mutants.gradients(mutant, problem))
+        other = mutants.flat_errors({n: g for n, g in _of_mutant(mutant, problem).items() if n in claimed}, truth)
         if np.linalg.norm(other) <= same:
             continue  # this bug does not show at this point
         if np.linalg.norm(error - other) <= same * np.linalg.norm(error):
@@ -108,6 +113,9 @@ def nearest(problem, claimed, truth):
             alike.append((float(error @ other / (one * two)), mutant))
     cosine, mutant = max(alike, key=lambda pair: pair[0], default=(0.0, None))
     return tuple(exact), (mutant, cosine) if cosine >= ALIKE and not exact else None
+
+
+_of_mutant = lru_cache(maxsize=2000)(mutants.gradients)  # asked again and again at one problem by a score
 
 
 def _blocks(problem, claimed, truth):
@@ -150,7 +158,7 @@ def _in_time(problem, claim, same):
     T, wrong, right, first = len(problem.x), [], [], []
     for t in range(T + 1):
         here = problem.loss_at(t)
-        truth, got = recurrent.composed_gradients(here), claim(here)
+        truth, got = _truth_at(problem, t), claim(here)
         tiny = same * max(np.abs(true).max() for true in truth.values())
         bad = [n for n, g, true in _blocks(here, got, truth) if np.abs(g - true).max() > tiny]
         (wrong if bad else right).append("the final state" if t == T else f"t = {t}")
@@ -158,7 +166,12 @@ def _in_time(problem, claim, same):
     if not wrong:
         return ["in time: right for a loss at any single step"]
     text = f"in time: wrong for a loss at {', '.join(wrong)}" + (f"; right at {', '.join(right)}" if right else "")
-    return [text, f"smallest wrong case, a loss at {wrong[0]} alone: {_by_array(problem, first)}"]
+    return [text, f"a loss at {wrong[0]} alone is wrong in {_by_array(problem, first)}"]
+
+
+@lru_cache(maxsize=32)
+def _truth_at(problem, step):
+    return recurrent.composed_gradients(problem.loss_at(step))
 
 
 def _short_edits(mutant):

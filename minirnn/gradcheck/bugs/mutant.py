@@ -1,5 +1,6 @@
 """What a planted bug is, and how a file of them is written."""
 
+import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ class Mutant(NamedTuple):
     function: Callable
     edits: tuple
     fits: Callable = EVERY_FORM
+    source: str | None = None  # the whole function with the bug, where it is not made by these edits
 
     def applies(self, cell):
         """Whether this cell runs the edited code."""
@@ -46,3 +48,17 @@ def shared_biases(function, gates, before, pairs, fits=EVERY_FORM):
     {before}"""
         rows.append((f"b_{to} receives the {gates[of]} gate's delta", before, code))
     return planted(function, rows, fits)
+
+
+def saved_fields(cell):
+    """What a step keeps for its backward, masks aside, in the order of its ``Saved``."""
+    return [name for name in inspect.getmodule(type(cell)).Saved._fields if name not in ("masks", "gal")]
+
+
+QUANTITIES = {"phi_c": "phi(c_t)", "c_prev": "c_{t-1}", "c_new": "c_t", "h_in": "h_{t-1}", "h_prev": "h_{t-1}",
+              "h": "h_t"}
+
+
+def in_words(name):
+    """A name of the source as the equations have it: "phi_c" is "phi(c_t)"."""
+    return QUANTITIES.get(name.removeprefix("saved."), name.removeprefix("saved."))
