@@ -13,7 +13,7 @@ from minirnn.gradcheck.verdict import RTOL, SAFETY, Verdict, judge
 
 JITTER_ULPS = 4
 OPEN = (Verdict.WRONG, Verdict.UNDECIDABLE)  # in float32, before float64 has been heard
-ACCUSED = 8  # that many slopes that look wrong and are not clear the others of their array
+ACCUSED = 4  # that many slopes that look wrong and are not clear the others of their array
 CONSISTENT = 0.4  # of the error at the point: what a mistake leaves of it in the mean is most of it
 QUADRATURES = (5, 7, 9, 12)  # nodes: smooth claims have one mean by all of them
 SMALLER = 0.1  # by how much the arguments shrink where nothing can be decided: less is saturated, less is chaotic

@@ -57,7 +57,7 @@ def _piece(rng):
     f, vjp = _with_habit(*_in_precision(f, vjp, precision), habit)
     large = sum(a.size for a in args) > 500
     options = {"lenient": True, "drawn": True, "rng": int(rng.integers(1 << 30))}
-    options |= {"entries": 16, "directions": 2} if large else {"entries": int(rng.choice([8, 64])), "directions": 3}
+    options |= {"entries": 16, "directions": 2} if large else {"entries": int(rng.choice([8, 24])), "directions": 3}
     words = f"{words}, {precision}, {habit}, arguments of size {scale:g}"
     return words, lambda claim: check_vjp(f, claim, args, **options), f, vjp, args
 

@@ -80,9 +80,10 @@ def _bottom(table, steps, noise):
     truncation = np.full_like(table, np.inf)
     truncation[1:, 1:] = np.maximum(np.abs(table[1:, 1:] - table[:-1, 1:]), np.abs(table[1:, 1:] - table[:-1, :-1]))
     rounding = 2 * noise / steps
-    for j in range(len(steps) - 1):  # two neighbours may agree by chance: smaller steps must not contradict them
-        gap = np.abs(table[:, j + 1 :] - table[:, [j]]) - 10 * np.broadcast_to(rounding, table.shape)[:, j + 1 :]
-        truncation[:, j] = np.maximum(truncation[:, j], np.nanmax(gap, axis=1, initial=0.0))
+    # two neighbours may agree by chance: smaller steps must not contradict them
+    least = np.fmax.accumulate((table - 10 * rounding)[:, :0:-1], axis=1)[:, ::-1]
+    most = np.fmin.accumulate((table + 10 * rounding)[:, :0:-1], axis=1)[:, ::-1]
+    truncation[:, :-1] = np.maximum(truncation[:, :-1], np.fmax(least - table[:, :-1], table[:, :-1] - most))
     uncertainty = truncation + rounding
     uncertainty[~np.isfinite(uncertainty)] = np.inf
     best = np.unravel_index(np.argmin(uncertainty), uncertainty.shape)
