@@ -44,6 +44,7 @@ class TensorFinding:
     note: str = ""
     in_words: Callable | None = None  # (name, index) -> str
     blocks: tuple = ()  # (label, first row, last row + 1) of each gate, where the array is made of gates
+    across: bool = False  # the blocks are of columns
 
     @property
     def place(self):
@@ -123,8 +124,9 @@ class Finding:
         return replace(self, diagnosis=tuple(lines))
 
     def with_blocks(self, blocks):
-        """The same, its arrays with the blocks that blocks(name) says they are made of."""
-        return replace(self, tensors=tuple(replace(t, blocks=blocks(t.name)) for t in self.tensors))
+        """The same, its arrays with the blocks that blocks(name) -> (blocks, across) says they are made of."""
+        made = (replace(t, blocks=found, across=across) for t in self.tensors for found, across in [blocks(t.name)])
+        return replace(self, tensors=tuple(made))
 
     def _repr_html_(self):
         return notebook(self)

@@ -62,9 +62,10 @@ class Problem:
         return f"{where} (gate {gate}, unit {unit}" + (f", from {source} {index[1]})" if source else ")")
 
     def blocks(self, name):
-        """The gates an array is made of and their rows: (("i", 0, H), ("f", H, 2H), ...); () for one without gates."""
+        """The gates an array is made of and their rows: (("i", 0, H), ("f", H, 2H), ...), () for one without gates; and
+        False, for they are not of columns."""
         H, gates = self.cell.hidden(self.weights), self.cell.stacked(name) if name in self.cell.Weights._fields else ()
-        return tuple((gate, k * H, (k + 1) * H) for k, gate in enumerate(gates))
+        return tuple((gate, k * H, (k + 1) * H) for k, gate in enumerate(gates)), False
 
 
 @in_our_words

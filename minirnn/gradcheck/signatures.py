@@ -166,7 +166,7 @@ def _in_time(problem, claim, same):
     if not wrong:
         return ["in time: right for a loss at any single step"]
     text = f"in time: wrong for a loss at {', '.join(wrong)}" + (f"; right at {', '.join(right)}" if right else "")
-    return [text, f"a loss at {wrong[0]} alone is wrong in {_by_array(problem, first)}"]
+    return [text, f"a loss at {wrong[0]} alone is wrong in: {_by_array(problem, first)}"]
 
 
 @lru_cache(maxsize=32)

@@ -86,6 +86,7 @@ def heat_map(tensor, rtol):
     """
     errors = np.array([np.nan_to_num(e.error, nan=np.inf) if e.verdict is Verdict.WRONG else 0 for e in tensor.entries])
     errors = errors.reshape(tensor.shape[0] if tensor.blocks or len(tensor.shape) > 1 else 1, -1)
+    errors = errors.T if tensor.across else errors  # gates stand one below the other
     rows, columns = errors.shape
     counts = [f"{gate}: {np.count_nonzero(errors[first:last])} of {errors[first:last].size}"
               for gate, first, last in tensor.blocks]
@@ -105,7 +106,8 @@ def heat_map(tensor, rtol):
         f'viewBox="0 -1 {left + width + 2:.1f} {height + 2:.1f}">'
         f'<rect class=ground x="{left}" width="{width:.1f}" height="{height:.1f}" fill=none />'
         f'<g transform="translate({left})">{squares}</g>{frames}</svg>'
-        f"<small>rows: {rows}, columns: {columns}; full colour: wrong by {errors.max():.1e}</small>"
+        f"<small>{'turned, ' * tensor.across}rows: {rows}, columns: {columns}; "
+        f"full colour: wrong by {errors.max():.1e}</small>"
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,10 +97,10 @@ def test_wrong_arrays_alone_have_a_map_with_every_gate_framed_and_counted(lstm):
 
 def test_blocks_are_the_gates_rows_where_there_are_gates():
     problem = random_problem(PeepholeLSTM())
-    assert problem.blocks("weight_hh") == (("i", 0, 2), ("f", 2, 4), ("g", 4, 6), ("o", 6, 8))
-    assert problem.blocks("x") == problem.blocks("h0") == ()
+    assert problem.blocks("weight_hh") == ((("i", 0, 2), ("f", 2, 4), ("g", 4, 6), ("o", 6, 8)), False)
+    assert problem.blocks("x") == problem.blocks("h0") == ((), False)
     for name, array in problem.arrays.items():
-        assert not problem.blocks(name) or problem.blocks(name)[-1][2] == len(array)
+        assert not problem.blocks(name)[0] or problem.blocks(name)[0][-1][2] == len(array)
 
 
 def off(change):
@@ -233,6 +234,18 @@ def test_the_report_of_a_users_lstm_shows_the_gate(tmp_path, capsys):
     assert label == "weight_hh: 4 of 16 entries wrong; gates i: 0 of 4, f: 4 of 4, g: 0 of 4, o: 0 of 4"
     assert len(page.of("img")) == 1 and len(page.of("style")) == 1 and view.STYLE in source
     assert "weight_hh gate f is 2 times the right one" in "".join(page.text)
+
+
+def test_gates_side_by_side_are_drawn_one_below_the_other(tmp_path, capsys):
+    code = (Path(__file__).parent / "examples" / "caches.py").read_text()
+    (tmp_path / "mine.py").write_text(code.replace("di * i * (1 - i)", "di"))
+    target = f"{tmp_path / 'mine.py'}:lstm_step_forward,lstm_step_backward"
+    assert main(["gradcheck", target, "--saved", "--cell", "lstm", "--report", str(tmp_path / "out")]) == 1
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    labels = {svg["aria-label"].partition(":")[0]: svg["aria-label"] for svg in page.of("svg")}
+    assert labels["Wx"] == "Wx: 10 of 40 entries wrong; gates i: 10 of 10, f: 0 of 10, o: 0 of 10, g: 0 of 10"
+    assert labels["b"] == "b: 2 of 8 entries wrong; gates i: 2 of 2, f: 0 of 2, o: 0 of 2, g: 0 of 2"
+    assert "turned, rows: 8, columns: 5" in "".join(page.text)
 
 
 def test_the_report_says_what_it_has_no_curves_of(tmp_path, capsys):

@@ -101,6 +101,7 @@ def _as_cell(job, cell, wanted, constants):
     job.known = code
     options = {"names": code.names, "rng": job.seed, "constants": constants, "lenient": True}
     finding = check_vjp(code.forward, code.backward, args, name=job.name, in_words=in_words(layout, problem), **options)
+    finding = finding.with_blocks(lambda name: layout.blocks(name, problem.cell.hidden(problem.weights)))
     if finding.verdict is Verdict.WRONG and not finding.unclaimed:
         lines = diagnosis(job.cell_code, replace(layout, results=layout.results[: code.asked]), problem)
         finding = finding.with_diagnosis(lines or signatures.describe_finding(finding))

@@ -59,7 +59,7 @@ def renamed(lines, layout):
             line = _turned(NAMED.sub(lambda m: _several(m, gates) if m[3] else gates[m[1], m[2]] if m[2]
                                      else names[m[1]], line), layout)
         head, colon, rest = line.partition(": ")
-        if head in ("right", "wrong") or head.startswith(("in time", "smallest")):
+        if head in ("right", "wrong") or head.startswith(("in time", "a loss at")):
             kept = [w for w in dict.fromkeys(re.split(r", (?![^(]*\))", rest)) if w]
             line = head + colon + ", ".join(kept)
         if line not in out and not line.endswith("right: "):

@@ -116,6 +116,14 @@ class Layout:
             arrays[name] = zero() if b is None else b
         return arrays
 
+    def blocks(self, name, H):
+        """The gates an array of the user's is made of, as ``Problem.blocks`` gives them: of rows, or of columns."""
+        part = next((part for part in self.parts if part.name == name), None)
+        gates = part.gates if part is not None and len(part.gates) > 1 else ""
+        flat = not gates or not {"bias", "bias_ih", "bias_hh"} & set(part.sources)
+        across = bool(gates) and (part.turned if flat else part.vector == "row")
+        return tuple((gate, k * H, (k + 1) * H) for k, gate in enumerate(gates)), across
+
     def labels(self, p):
         """(the user's arrays filled with the place of each entry in ours, counted from 1; {our name: first place})."""
         merged, at, start = self._merged(p), {}, 1
