@@ -12,6 +12,7 @@ from pathlib import Path
 from minirnn.cells import CELLS
 from minirnn.errors import InputError, must_be, say
 from minirnn.gradcheck import report
+from minirnn.gradcheck.rows import Row, measured
 from minirnn.gradcheck.user import listing
 from minirnn.gradcheck.user.check import SECONDS, check_file
 from minirnn.gradcheck.user.source import is_user_code
@@ -202,8 +203,6 @@ def _false_alarms(options):
 
 
 def _user_code(options):
-    from minirnn.gradcheck.suite import Row, measured
-
     if ":" not in Path(options.target).name and not (options.shapes or options.cell):
         return _listing(options)
     start, given = time.perf_counter(), {name: getattr(options, name) for name in OWN_OPTIONS}

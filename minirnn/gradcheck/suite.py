@@ -7,7 +7,7 @@ operation, cell, layer, loss or model has none.
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,9 +17,9 @@ from minirnn.array import stream
 from minirnn.cells import CELLS, GRU, LSTM
 from minirnn.gradcheck import recurrent, suite_ops
 from minirnn.gradcheck.cells import check_cell, largest_difference
-from minirnn.gradcheck.findings import Finding
+from minirnn.gradcheck.rows import Part, Row, measured
 from minirnn.gradcheck.tape import check
-from minirnn.gradcheck.verdict import Verdict, severest
+from minirnn.gradcheck.verdict import Verdict
 from minirnn.models.language_model import LanguageModel
 from minirnn.models.sentiment import TextClassifier
 from minirnn.models.tagger import Tagger
@@ -27,50 +27,6 @@ from minirnn.models.temporal_order import SequenceClassifier
 
 COMPOSED_TOLERANCE = 1e-12
 FUSED_TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
-
-
-@dataclass(frozen=True)
-class Part:
-    """One of the ways a case is checked: against differences (with its Finding), or one form against another."""
-
-    label: str
-    error: float
-    verdict: Verdict
-    finding: Finding | None = None
-
-    def named(self, case):
-        """The same part, its finding named after the case."""
-        finding = self.finding and replace(self.finding, name=f"{case}, {self.label}")
-        return replace(self, finding=finding)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    kind: str
-    name: str
-    parts: tuple
-    seconds: float
-
-    @property
-    def verdict(self):
-        return severest(part.verdict for part in self.parts)
-
-    @property
-    def proven(self):
-        """The findings in float64, whose errors count."""
-        return [p.finding for p in self.parts if p.finding is not None and p.finding.dtype == "float64"]
-
-    @property
-    def error(self):
-        """Worst relative error against the best measurement, in float64."""
-        return max((finding.error for finding in self.proven), default=0.0)
-
-    @property
-    def bottom(self):
-        """Worst relative error at the bottom of the V-curves of differences alone, in float64."""
-        return max((finding.bottom for finding in self.proven), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -87,10 +43,6 @@ class Case:
         check = self.thorough if thorough and self.thorough else self.parts
         parts = tuple(part.named(self.name) for part in check())
         return Row(self.kind, self.name, parts, time.perf_counter() - start)
-
-
-def measured(label, finding):
-    return Part(label, finding.error, finding.verdict, finding)
 
 
 def compared(label, one, other, tolerance):
