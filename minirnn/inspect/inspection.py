@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from minirnn.inspect.reading import Reading
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -20,7 +22,7 @@ class Inspection:
     """``frames`` of one ``cell`` over one window; ``slider`` says what the slider goes through: "initial bias b_f".
 
     ``subject`` and ``loss`` are sentences: what is shown, and what L is. ``symbols``, the T inputs in words, ("the",
-    "cat"), or None; ``notes``, further sentences.
+    "cat"), or None; ``notes``, further sentences; ``reading``, the best checkpoint of a language model reading a text.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Inspection:
     frames: tuple
     symbols: tuple | None = None
     notes: tuple = ()
+    reading: Reading | None = None
 
 
 def as_json(inspection, digits=6):
@@ -43,6 +46,7 @@ def as_json(inspection, digits=6):
         "notes": list(inspection.notes),
         "symbols": None if inspection.symbols is None else list(inspection.symbols),
         "slider": inspection.slider,
+        "known": [] if inspection.reading is None else [plain(k._asdict(), digits) for k in inspection.reading.known],
         "frames": [
             {"label": f.label, "facts": f.facts, "layers": [plain(asdict(layer), digits) for layer in f.layers]}
             for f in inspection.frames

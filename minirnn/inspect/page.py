@@ -7,6 +7,7 @@ from importlib import resources
 
 import numpy as np
 
+from minirnn.inspect import reading_page
 from minirnn.inspect.inspection import plain
 from minirnn.inspect.measure import LIMITS
 from minirnn.inspect.wording import panels
@@ -23,11 +24,13 @@ def page(inspection):
     words = [inspection.subject, inspection.loss, *inspection.notes]
     sections = [pages.Section(heading, f"<p>{sentence}</p><div class=figure></div>", key)
                 for key, heading, sentence in panels(inspection, unit_stride(inspection))]
+    reads = [] if inspection.reading is None else [reading_page.section(inspection.reading)]
     return pages.page(
-        f"{inspection.name}: BPTT microscope", sections, style=_file("page.css"),
+        f"{inspection.name}: BPTT microscope", [*reads, *sections], style=_file("page.css") + reading_page.STYLE,
         before="\n".join([*(f"<p>{html.escape(text)}</p>" for text in words), _controls(inspection)]),
         after=f"""<script type="application/json" id=data>{data.replace("<", chr(92) + "u003c")}</script>
 <script>{_file("page.js")}</script>
+{reading_page.script(inspection.reading, as_bytes) if reads else ""}
 """)
 
 

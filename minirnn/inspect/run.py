@@ -1,13 +1,16 @@
 """A batch of a run's data through every checkpoint of it, as in training."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 
+from minirnn import nn
 from minirnn.errors import InputError, must_be
 from minirnn.inspect.inspection import Frame, Inspection
 from minirnn.inspect.measure import read
 from minirnn.inspect.probe import Probe
+from minirnn.inspect.reading import reading_of
 from minirnn.models import registry
 from minirnn.train.checkpoint import CheckpointError, checkpoints, fitting
 from minirnn.train.lens import MOST_ROWS, MOST_STEPS
@@ -32,7 +35,7 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
     for option, value, most in (("steps", steps, MOST_STEPS), ("batch", batch, MOST_ROWS)):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most):
             raise InputError(must_be("inspect", option, f"an integer in 1..{most}", repr(value)))
-    lens, frames, unusable, best, cell = None, [], [], None, None
+    lens, frames, unusable, best, cell, reading = None, [], [], None, None, None
     for checkpoint in reversed(checkpoints(run_folder.checkpoints)):
         try:
             modules, files, state = registry.read_modules(run_folder, checkpoint, name, config)
@@ -49,6 +52,8 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
         if progress:
             progress(label)
         cell = run.model.recurrent.cell
+        if lens.reads and (reading is None or checkpoint == best):
+            reading = reading_of(run.model, *lens.reads, _untrained(run))
         loss, layers = look(run.model.train(not evaluate), lens, spectra)
         facts = f"{loss:.4g} {lens.unit}" if np.isfinite(loss) else "not a finite number"
         frames.append((checkpoint, Frame(label, f"loss on this window {facts}", layers)))
@@ -66,7 +71,15 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
         frames=tuple(replace(f, label=f"{f.label}, best") if n == best else f for n, f in frames),
         symbols=lens.symbols,
         notes=tuple(f"Left out: checkpoint {reason}." for reason in unusable),
+        reading=reading,
     )
+
+
+def _untrained(run):
+    """The run's model with parameters drawn anew, as before training."""
+    model = copy.deepcopy(run.model)
+    nn.init.redraw_uniform(np.random.default_rng(run.config.seed), model.parameters(), run.config.init)
+    return model
 
 
 def _lens(run, stored, **asked):

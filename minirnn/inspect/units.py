@@ -14,6 +14,7 @@ from minirnn.autograd import no_grad
 from minirnn.errors import InputError, must_be
 from minirnn.inspect.probe import Probe
 
+LEAST = 20  # characters inside and outside: fewer are put in order by chance
 PAIRS = {'"': '"', "(": ")", "[": "]"}
 
 
@@ -33,7 +34,7 @@ def marks_of(symbols):
     """{name: (T,) array} of what can be marked in a text, given as its characters: booleans, and counts as floats.
 
     What a character itself opens or closes counts from the next one on: of 'a "b" c' the b and the closing quote are
-    inside. A line's end closes everything.
+    inside. A line's end closes everything. What is marked at fewer than LEAST characters is left out.
     """
     inside = {opening: [] for opening in PAIRS}
     counts = {"place in the line": [], "letters since the word began": [], "spaces the line begins with": []}
@@ -54,7 +55,8 @@ def marks_of(symbols):
     names = {'"': "inside quotes", "(": "inside parentheses", "[": "inside brackets"}
     marks = {names[opening]: np.array(values) for opening, values in inside.items()}
     marks |= {name: np.array(values, float) for name, values in counts.items()}
-    return {name: values for name, values in marks.items() if values.min(initial=0) < values.max(initial=0)}
+    rare = lambda values: min(values.sum(), (~values).sum()) < LEAST if values.dtype == bool else np.ptp(values) == 0
+    return {name: values for name, values in marks.items() if len(values) and not rare(values)}
 
 
 def contents_of(model, ids):

@@ -12,7 +12,8 @@ class Lens:
 
     loss(model) -> (scalar Tensor, what it is divided by to be in ``unit``): (the sum over 35 steps, 35) in "nats a
     word"; ``steps`` of time in ``layers`` layers; ``subject``, ``masks``, ``about`` (the loss) in words; ``symbols``
-    what stands at each step of the first row; ``fingerprint`` of the data it came from, None for a text of the user's.
+    what stands at each step of the first row; ``fingerprint`` of the data it came from, None for a text of the user's;
+    ``reads``, for a language model, (ids (T,), symbols of the vocabulary) of a text that it is shown reading.
     """
 
     loss: Callable
@@ -24,3 +25,4 @@ class Lens:
     about: str
     symbols: tuple[str, ...] = ()
     fingerprint: str | None = None
+    reads: tuple | None = None

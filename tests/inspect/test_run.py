@@ -221,7 +221,7 @@ def test_the_text_given_is_the_one_shown(run):
 def test_the_command_writes_into_the_run_and_prints_numbers(copy, capsys):
     assert main(["inspect", str(copy), "--steps", "6", "--batch", "2"]) == 0
     assert capsys.readouterr().out == f"page: {copy}/inspect.html\n"
-    assert (copy / "inspect.html").read_text(encoding="utf-8").count("<section") == 7
+    assert (copy / "inspect.html").read_text(encoding="utf-8").count("<section") == 8
     assert main(["inspect", str(copy), "--split", "test", "--steps", "6", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert len(printed["frames"]) == len(steps_of(copy)) and len(printed["symbols"]) == 6

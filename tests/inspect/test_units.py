@@ -10,7 +10,8 @@ from minirnn.models.language_model import LanguageModel
 TEXT = 'he said "no" to (all of) me\n  and "yes" [once]\nthen the rest of it was said\n' * 6
 
 
-def test_marks_are_what_a_reader_sees():
+def test_marks_are_what_a_reader_sees(monkeypatch):
+    monkeypatch.setattr(units, "LEAST", 1)
     marks = units.marks_of('a "b" (c)\n  de')
     shown = {name: "".join("x" if v else "." for v in values) for name, values in marks.items() if values.dtype == bool}
     assert shown == {"inside quotes": "...xx.........", "inside parentheses": ".......xx....."}
@@ -20,8 +21,9 @@ def test_marks_are_what_a_reader_sees():
 
 
 def test_what_a_line_leaves_open_ends_with_it_and_what_is_nowhere_is_left_out():
-    marks = units.marks_of('"open\nshut')
-    assert marks["inside quotes"].tolist() == [False, *[True] * 5, *[False] * 4]
+    marks = units.marks_of('"' + 30 * "o" + "\n" + 40 * "s")
+    assert marks["inside quotes"].tolist() == [False, *[True] * 31, *[False] * 40]
+    assert "inside quotes" not in units.marks_of('"' + 10 * "o" + "\n" + 40 * "s")
     assert "inside brackets" not in marks and "spaces the line begins with" not in marks
     assert units.marks_of("") == {}
 

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+import numpy as np
+
 from minirnn.array import Streams
 from minirnn.data import Vocabulary, stream_batches
 from minirnn.errors import InputError, must_be
@@ -10,6 +12,8 @@ from minirnn.models.language_model.task import load_corpus, sample_text
 from minirnn.nn import cross_entropy
 from minirnn.train.config import Config, option
 from minirnn.train.lens import MOST_ROWS, MOST_STEPS, Lens
+
+READ = 1200  # symbols of a text that a model is shown reading
 
 
 @dataclass(frozen=True)
@@ -65,4 +69,5 @@ def lens(run, split="valid", text=None, steps=None, batch=None, folder=None):
         masks="as in the run's first update" if like_first else "as in training, with masks of this window's own",
         about="L is the loss of training: cross-entropy summed over the window, mean over the streams.",
         symbols=tuple(vocab.symbols[i] for i in inputs[:, 0]),
+        reads=(np.asarray(tokens[:READ]), tuple(vocab.symbols)),
     )
