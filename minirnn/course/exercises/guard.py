@@ -21,6 +21,7 @@ import minirnn
 from minirnn.errors import InputError, printable
 
 LINES, CHARACTERS = 5, 400  # of what was printed, that are shown
+CELL = "cell "  # how the names of a submission's cells begin, where it is graded
 AGAIN = 0.02  # seconds, after which code that swallowed the alarm hears it again
 OURS = (str(Path(minirnn.__file__).parent), *{sysconfig.get_path(k) for k in ("stdlib", "platstdlib", "purelib")})
 
@@ -157,9 +158,10 @@ def _message(error):
 
 def _line(error):
     frames = [f for f in traceback.extract_tb(error.__traceback__, limit=-500)
-              if not f.filename.startswith((*OURS, "<frozen", "<__array_function__"))]
+              if not f.filename.startswith((*OURS, "<frozen", "<__array_function__")) and "-packages" not in f.filename]
     if not frames:
         return ""
     last = frames[-1]
     code = (last.line or linecache.getline(last.filename, last.lineno)).strip()
-    return f"\n(line {last.lineno}, in {last.name}{': ' + printable(code[:100]) if code else ''})"
+    where = f"{last.filename}, " if last.filename.startswith(CELL) else ""
+    return f"\n({where}line {last.lineno}, in {last.name}{': ' + printable(code[:100]) if code else ''})"

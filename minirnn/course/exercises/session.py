@@ -5,12 +5,18 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
-from minirnn.course import tasks
 from minirnn.course.exercises import guard, progress
 from minirnn.course.exercises.exercise import HINTS, Report
 from minirnn.gradcheck import view
 
 WIDTH = 78
+
+
+def _tasks():
+    """The exercises, loaded with the first that is asked for; where submissions run they are never loaded."""
+    from minirnn.course import tasks
+
+    return tasks
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,9 +79,9 @@ def examined(exercise, answer, seconds=None):
 
 def check(name, answer=None):
     """Check an answer to an exercise -> Result, true where it is solved. Never raises for what a student does."""
-    exercise = tasks.find(name)
+    exercise = _tasks().find(name)
     if exercise is None:
-        return Result(str(name)[:60], "", Report(0.0, (tasks.unknown(name),)), 0, 0)
+        return Result(str(name)[:60], "", Report(0.0, (_tasks().unknown(name),)), 0, 0)
     report, printed = examined(exercise, answer)
 
     def make(entry):
@@ -93,9 +99,9 @@ def check(name, answer=None):
 
 def graded(name, answer):
     """The points of an answer, whatever was tried or asked for before; prints the verdict. Nothing is kept of it."""
-    exercise = tasks.find(name)
+    exercise = _tasks().find(name)
     if exercise is None:
-        print(tasks.unknown(name))
+        print(_tasks().unknown(name))
         return 0
     report, printed = examined(exercise, answer)
     worth = round(exercise.points * report.share)
@@ -105,9 +111,9 @@ def graded(name, answer):
 
 def hint(name):
     """The next hint of an exercise, and once there are no more all of them; it says what it costs."""
-    exercise = tasks.find(name)
+    exercise = _tasks().find(name)
     if exercise is None:
-        return Text(tasks.unknown(name))
+        return Text(_tasks().unknown(name))
     before = []
 
     def make(entry):
@@ -127,9 +133,9 @@ def hint(name):
 
 def solution(name, give_up=False):
     """The solution of an exercise, once it is solved or with give_up=True, which gives up its points."""
-    exercise = tasks.find(name)
+    exercise = _tasks().find(name)
     if exercise is None:
-        return Text(tasks.unknown(name))
+        return Text(_tasks().unknown(name))
     solved = progress.read().get(exercise.name, progress.NOTHING)["share"] >= 1
     if not solved and not give_up:
         return Text(f'{exercise.name}: solve it first, or give up its {exercise.points} points: '
@@ -149,7 +155,7 @@ def _wrapped(line):
 def points():
     """Your points, exercise by exercise: a table of at most 80 columns."""
     kept, lines, total, most = progress.read(), [], 0, 0
-    for chapter, exercises in tasks.CHAPTERS.items():
+    for chapter, exercises in _tasks().CHAPTERS.items():
         lines.append(f"chapter {chapter}")
         for exercise in exercises:
             entry = kept.get(exercise.name, progress.NOTHING)
