@@ -89,8 +89,8 @@ def _grade_parser():
         "Example: minirnn course grade submissions --csv points.csv --jobs 2",
         "Beside points.csv stands points_feedback: what each exercise lacks, as JSON, a\n"
         "file for each submission. Their processes write in folders of their own, start\n"
-        "no others and reach no network; on Linux the kernel sees to it. Exit status 0 when\n"
-        "all were looked at, whatever they earned.")
+        "no others and reach no network; on Linux the kernel sees to it. Exit status 0\n"
+        "when all were looked at, whatever they earned.")
     parser.usage = "minirnn course grade FOLDER --csv FILE [options]"
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the submissions are, .ipynb and .py")
     parser.add_argument("--csv", type=Path, required=True, metavar="FILE", help="the table of points to write")
