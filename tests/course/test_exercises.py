@@ -290,6 +290,45 @@ def test_a_speed_run_counts_equality_and_speed():
     assert run.judge(lambda x: x + 1).share == 1 and run.judge(slow).share == 0.5 and run.judge(lambda x: x).share == 0
 
 
+RUN = lambda gain, seed: gain * (1 + seed % 3)
+EXPERIMENTS = [
+    ({"run": RUN, "seeds": [0, 1, 2, 3, 4, 5], "verdict": "held"}, 20, "larger than 0.9 for 6 of 6 seeds: held"),
+    ({"run": RUN, "seeds": [0, 1, 2, 3, 4, 5], "verdict": "cannot tell"}, 10, "6 of 6 seeds: held"),
+    ({"run": lambda g, s: -g * (1 + s), "seeds": list(range(8)), "verdict": "not held"}, 20, "0 of 8 seeds: not held"),
+    ({"run": lambda g, s: g * (-1) ** s, "seeds": list(range(8)), "verdict": "cannot tell"}, 20, "4 of 8"),
+    ({"run": RUN, "seeds": [0, 1, 2, 3, 4], "verdict": "held"}, 0, "6 to 100 different"),
+    ({"run": RUN, "seeds": [1] * 6, "verdict": "held"}, 0, "6 to 100 different"),
+    ({"run": lambda g, s: g, "seeds": list(range(6)), "verdict": "held"}, 0, "does run use its seed"),
+    ({"run": lambda g, s: np.random.default_rng().random(), "seeds": list(range(6)), "verdict": "held"}, 0, "differ"),
+    ({"run": lambda g, s: float("nan"), "seeds": list(range(6)), "verdict": "held"}, 0, "finite number, got nan"),
+    ({"run": lambda g, s: "1", "seeds": list(range(6)), "verdict": "held"}, 0, "must return a number, got str"),
+    ({"run": RUN, "seeds": list(range(6)), "verdict": "yes"}, 0, "verdict must be one of 'held'"), ({}, 0, "must be {"),
+]
+
+
+@pytest.mark.parametrize(("answer", "worth", "said"), EXPERIMENTS)
+def test_an_experiment_is_run_and_its_verdict_held_against_its_numbers(answer, worth, said):
+    result = check("gain by seeds", answer)
+    assert result.points == worth and said in " ".join(repr(result).split()), result
+
+
+def test_a_project_is_judged_by_its_rubric():
+    project = tasks.find("one gate")
+    unit = answer_of(project, project.solution)
+    for change, share, said in (
+        ({"forward": lambda *a: unit["forward"](*a) * 2}, 0, "or a path counted twice"),
+        ({"backward": lambda *a: unit["backward"](*a)[:5]}, 1 / 4, "number of gradients"),
+        ({"backward": lambda *a: 1 / 0}, 1 / 4, "it raised ZeroDivisionError: division by zero (line"),
+        ({"backward": lambda *a: [g * 3 for g in unit["backward"](*a)]}, 1 / 4, "is a division by the batch"),
+        ({"forward": lambda *a: unit["forward"](*a).astype(float)}, 2 / 4, "it makes float32, float64"),
+        ({"forward": lambda x, *a: (unit["forward"](x.copy(), *a), x.fill(0))[0]}, 3 / 4, "argument is written into"),
+    ):
+        result = check("one gate", {**unit, **change})
+        assert result.report.share == share and said in " ".join(repr(result).split()), result
+    assert "once the ones above are met" in repr(check("one gate", {**unit, "forward": unit["backward"]}))
+    assert "dictionary of functions, forward, backward" in repr(check("one gate", {"forward": 1}))
+
+
 def test_a_choice_says_what_the_wrong_one_overlooks():
     assert "bend" in repr(check("best step", "1e-1")) and check("best step", " 1E-5 ")
     assert "must be one of" in repr(check("best step", 1e-5)) and "got list" in repr(check("best step", []))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minirnn.course.exercises.checkers import Backward, Property, Table
+from minirnn.course.exercises.claims import Experiment
 from minirnn.course.exercises.exercise import Exercise
 from minirnn.course.exercises.hunting import Hunted
 
@@ -121,5 +122,36 @@ slip = next((h.seed, line) for line in range(1, 1 + len(h.source.splitlines())) 
 ''',
         why="A machine tries every line; you read what gradcheck says.",
         checker=Hunted("rnn"),
+    ),
+    Exercise(
+        name="gain by seeds", title="Does a larger gain carry further?", kind="experiment", stars=2,
+        text="The claim: the gradient that reaches the first of 30 steps of a linear RNN is larger with a recurrent "
+             "matrix of gain 1.1 than with one of 0.9. Write `run(gain, seed)`, which draws a matrix of random normal "
+             "entries times gain / √H (H = 20) and returns the norm of its 30th power; choose seeds, run them, and give "
+             "a verdict: `held`, `not held` or `cannot tell` (two-sided sign test over the seeds, 5 %).",
+        hints=("Every draw comes from `np.random.default_rng(seed)`, so that both gains meet the same matrix.",
+               "`np.linalg.matrix_power` and `np.linalg.norm` do the work.",
+               "Six seeds with one sign are enough for 5 %: 2 / 2⁶ = 0.03."),
+        answer="experiment",
+        starter='''
+def run(gain, seed):
+    """Your turn: this draws the same matrix whatever the seed."""
+    W = np.random.default_rng(0).standard_normal((20, 20)) * gain / np.sqrt(20)
+    return np.linalg.norm(np.linalg.matrix_power(W, 30))
+
+
+experiment = {"run": run, "seeds": [0, 1, 2], "verdict": "?"}
+''',
+        solution='''
+def run(gain, seed):
+    """One matrix for each seed, scaled."""
+    W = np.random.default_rng(seed).standard_normal((20, 20)) * gain / np.sqrt(20)
+    return np.linalg.norm(np.linalg.matrix_power(W, 30))
+
+
+experiment = {"run": run, "seeds": [0, 1, 2, 3, 4, 5], "verdict": "held"}
+''',
+        why="With the same matrix the norm is (1.1 / 0.9)³⁰ = 411 times as large, for every seed.",
+        checker=Experiment(1.1, 0.9),
     ),
 )

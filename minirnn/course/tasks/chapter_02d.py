@@ -4,9 +4,12 @@ import numpy as np
 
 from minirnn.cells import LSTM
 from minirnn.cells.activations import sigmoid
-from minirnn.course.exercises.checkers import Backward, StepBackward
+from minirnn.course.exercises.checkers import Backward, StepBackward, from_finding
+from minirnn.course.exercises.claims import Rubric
+from minirnn.course.exercises.compare import difference
 from minirnn.course.exercises.exercise import Exercise
 from minirnn.course.exercises.hunting import Hunted
+from minirnn.gradcheck import check_vjp
 
 
 def lstm_memory(a, c_prev):
@@ -20,6 +23,46 @@ def lstm_memory(a, c_prev):
 def gru_mix(z, h_prev, n):
     """h = (1 - z) h_prev + z n: how the thesis's GRU mixes old and new -> (B, H)."""
     return (1 - z) * h_prev + z * n
+
+
+def minimal_unit(x, h_prev, W_f, U_f, W_n, U_n):
+    """h = (1 - f) h_prev + f n with one gate f: x (B, D), h_prev (B, H), W (H, D), U (H, H) -> (B, H)."""
+    f = sigmoid(x @ W_f.T + h_prev @ U_f.T)
+    return (1 - f) * h_prev + f * np.tanh(x @ W_n.T + (f * h_prev) @ U_n.T)
+
+
+UNIT = {"x": (3, 5), "h_prev": (3, 4), "W_f": (4, 5), "U_f": (4, 4), "W_n": (4, 5), "U_n": (4, 4)}
+
+
+def unit_arguments(dtype=np.float64):
+    """Random arguments of a minimal unit."""
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape).astype(dtype) for shape in UNIT.values()]
+
+
+def unit_forward(functions):
+    """Whether the forward is the definition."""
+    args = unit_arguments()
+    return difference(functions["forward"](*args), minimal_unit(*args))
+
+
+def unit_backward(functions):
+    """Whether the backward is that of the definition."""
+    finding = check_vjp(minimal_unit, functions["backward"], unit_arguments(), names=list(UNIT))
+    return "; ".join(from_finding(finding, {"B": 3, "D": 5, "H": 4}).lines)
+
+
+def unit_narrow(functions):
+    """Whether float32 stays float32."""
+    args = unit_arguments(np.float32)
+    h = functions["forward"](*args)
+    kinds = {str(np.asarray(a).dtype) for a in (h, *functions["backward"](np.ones((3, 4), np.float32), *args))}
+    return "" if kinds == {"float32"} else f"of float32 arguments it makes {', '.join(sorted(kinds))}"
+
+
+def unit_careful(functions):
+    """Whether no argument is written into."""
+    return "" if not any(f.written for f in functions.values()) else "an argument is written into"
 
 
 EXERCISES = (
@@ -125,5 +168,57 @@ lstm_slip = next((h.seed, line) for line in range(1, 1 + len(h.source.splitlines
 ''',
         why="A machine tries every line; you read what gradcheck says.",
         checker=Hunted("lstm"),
+    ),
+    Exercise(
+        name="one gate", title="Mini project: a cell with one gate", kind="mini project", stars=3,
+        text=r"The minimal gated unit has one gate: $f = \sigma(W_f x + U_f h_{t-1})$, "
+             r"$n = \tanh(W_n x + U_n (f \odot h_{t-1}))$, $h = (1 - f) \odot h_{t-1} + f \odot n$. Write "
+             "`forward(x, h_prev, W_f, U_f, W_n, U_n)` and `backward(dh, x, h_prev, W_f, U_f, W_n, U_n)` for rows of a "
+             "batch, W (H, D) and U (H, H). The rubric: the forward is the definition; the backward is its gradient; "
+             "float32 stays float32; no argument is written into.",
+        hints=("Name every line of the forward; walk the lines backward, one gradient for each name.",
+               "f is used three times, in (1 - f) h, in f n and in f h: its gradient is a sum of three.",
+               "h_prev hears from three places: directly by 1 - f, through U_f, and through f h behind U_n."),
+        answer="unit",
+        starter='''
+def forward(x, h_prev, W_f, U_f, W_n, U_n):
+    """Your turn: the gate is missing before U_n."""
+    f = sigmoid(x @ W_f.T + h_prev @ U_f.T)
+    return (1 - f) * h_prev + f * np.tanh(x @ W_n.T + h_prev @ U_n.T)
+
+
+def backward(dh, x, h_prev, W_f, U_f, W_n, U_n):
+    """Your turn."""
+    return [np.zeros_like(a) for a in (x, h_prev, W_f, U_f, W_n, U_n)]
+
+
+unit = {"forward": forward, "backward": backward}
+''',
+        solution='''
+def forward(x, h_prev, W_f, U_f, W_n, U_n):
+    """One gate for both tasks."""
+    f = sigmoid(x @ W_f.T + h_prev @ U_f.T)
+    n = np.tanh(x @ W_n.T + (f * h_prev) @ U_n.T)
+    return (1 - f) * h_prev + f * n
+
+
+def backward(dh, x, h_prev, W_f, U_f, W_n, U_n):
+    """f receives from three places, h_prev from three paths."""
+    f = sigmoid(x @ W_f.T + h_prev @ U_f.T)
+    n = np.tanh(x @ W_n.T + (f * h_prev) @ U_n.T)
+    da_n = dh * f * (1 - n * n)
+    dreset = da_n @ U_n
+    da_f = (dh * (n - h_prev) + dreset * h_prev) * f * (1 - f)
+    dh_prev = dh * (1 - f) + dreset * f + da_f @ U_f
+    return da_f @ W_f + da_n @ W_n, dh_prev, da_f.T @ x, da_f.T @ h_prev, da_n.T @ x, da_n.T @ (f * h_prev)
+
+
+unit = {"forward": forward, "backward": backward}
+''',
+        why="Nothing is in it that (2.2.7) to (2.2.9) have not; one gate does the work of two.",
+        checker=Rubric({"forward": "forward(x, h_prev, W_f, U_f, W_n, U_n)",
+                        "backward": "backward(dh, x, h_prev, W_f, U_f, W_n, U_n)"},
+                       {"the forward is the definition": unit_forward, "the backward is its gradient": unit_backward,
+                        "float32 stays float32": unit_narrow, "no argument is written into": unit_careful}),
     ),
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minirnn.course.exercises.checkers import Backward, Property
+from minirnn.course.exercises.checkers import Backward, Choice, Property
 from minirnn.course.exercises.exercise import Exercise
 
 
@@ -68,5 +68,18 @@ def left(scheme, rate, steps):
         why=r"The step that writes already scales: $\texttt{keep}^{k+1}$ for `moon`, $\texttt{keep}$ for `ours`, 1 for "
             "`gal`.",
         checker=Property(judge_memory, "left(scheme, rate, steps)"),
+    ),
+    Exercise(
+        name="what the equations say", title="What the equations say", kind="reading", stars=1,
+        text="Read thesis (3.3.11) to (3.3.16) again. Which sentence do they support? `A`: in evaluation `moon` "
+             "shrinks an old memory by the same factor at every further step. `B`: in evaluation `ours` does so. `C`: "
+             "in training both do so at every step, whatever the masks.",
+        hints=("Where does the mask stand: before the whole memory, or before what is added to it?",
+               "In evaluation the mask is a number below 1. How often does it meet a marker that was written long ago?",
+               "Once for each step in one of the schemes, once and never again in the other."),
+        answer="sentence", starter='sentence = "?"', solution='sentence = "A"',
+        why="The number stands before the whole memory, so an old marker meets it at every step.",
+        checker=Choice("A", {"B": "in `ours` the number stands before what is added: a marker meets it once",
+                             "C": "in training a mask is 0 or 1 (or a rescaled 1): what it keeps it does not shrink"}),
     ),
 )
