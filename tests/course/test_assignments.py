@@ -28,8 +28,8 @@ def test_no_solution_stands_in_an_assignment(chapter, nbgrader, characteristic, 
 
 
 @pytest.mark.parametrize("solved", [False, True])
-def test_an_assignment_runs_to_its_end(solved, tmp_path):
-    """All chapters' exercises in one notebook: one kernel is enough."""
+def test_an_assignment_runs_to_its_end(solved, tmp_path, progress_file):
+    """All chapters' exercises in one notebook: one kernel is enough, and it changes nobody's points."""
     made = [assignments.assignment(chapter, solved) for chapter in tasks.CHAPTERS]
     notebook = made[0]
     notebook.cells = [cell for each in made for cell in each.cells]
@@ -37,6 +37,7 @@ def test_an_assignment_runs_to_its_end(solved, tmp_path):
         cell.id = f"cell-{number}"
     nbformat.validate(notebook)
     chapters.execute(notebook, tmp_path)
+    assert not progress_file.exists()
     for cell in notebook.cells:
         exercise = assignments.exercise_of(cell)
         if exercise is not None and cell.cell_type == "code":
@@ -91,6 +92,20 @@ def test_no_solution_stands_in_a_chapters_page(path, characteristic):
     for exercise in tasks.CHAPTERS[path.stem.split("_")[0]]:
         assert exercise.starter.strip().splitlines()[0] in text  # it is the text that the lines are looked for in
         assert [line for line in characteristic(exercise) if line not in text] and exercise.why not in text
+
+
+def test_cells_are_written_from_their_exercise():
+    path = next(p for p in chapters.find(checkout() / "chapters") if p.stem.startswith("02d"))
+    for solved in (False, True):
+        notebook = assignments.fill(chapters.read(path), solved)
+        found = [(cell, assignments.exercise_of(cell)) for cell in notebook.cells]
+        cells = {(cell.cell_type, e.name): cell.source for cell, e in found if e is not None}
+        exercise = tasks.find("gru mix")
+        code = exercise.solution if solved else exercise.starter
+        assert cells["code", "gru mix"] == f'{code.strip()}\n\n\ncheck("gru mix", gru_mix_backward)'
+        text = cells["markdown", "gru mix"]
+        assert text.startswith("1. **The GRU's mix** ★☆☆ *fill the step, 10 points*") and exercise.text in text
+        assert (exercise.why in text) == solved
 
 
 def test_files_of_the_command(tmp_path, capsys):

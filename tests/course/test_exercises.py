@@ -11,6 +11,7 @@ from minirnn.cells.activations import sigmoid
 from minirnn.course import tasks
 from minirnn.course.exercises import check, graded, hunt
 from minirnn.course.exercises.checkers import Backward, Speed
+from minirnn.course.exercises.claims import verdict
 from minirnn.course.exercises.exercise import KINDS, Exercise, Report
 from minirnn.course.exercises.guard import guarded
 from minirnn.course.exercises.session import Result
@@ -310,6 +311,15 @@ EXPERIMENTS = [
 def test_an_experiment_is_run_and_its_verdict_held_against_its_numbers(answer, worth, said):
     result = check("gain by seeds", answer)
     assert result.points == worth and said in " ".join(repr(result).split()), result
+
+
+@pytest.mark.parametrize(("wins", "losses", "said"), [
+    (6, 0, "held"), (0, 6, "not held"), (5, 0, "cannot tell"), (7, 1, "cannot tell"), (8, 1, "held"),
+    (0, 0, "cannot tell"),
+])
+def test_a_verdict_is_a_sign_test_of_both_sides(wins, losses, said):
+    """p = 2 * 9 / 256 = 0.07 for seven of eight, 2 * 10 / 512 = 0.04 for eight of nine; ties count for neither."""
+    assert verdict([1] * wins + [-1] * losses + [0], [0] * (wins + losses + 1)) == said
 
 
 def test_a_project_is_judged_by_its_rubric():

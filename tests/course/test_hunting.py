@@ -43,6 +43,19 @@ def test_the_other_order_of_the_lines_changes_nothing(cell):
         assert all(np.array_equal(right[n], got[n]) for n in right) and h._lines == ()
 
 
+def test_no_line_moves_over_one_that_it_depends_on():
+    body = ["'A docstring.'", "b = a", "a = 2 * a", "s[0] = a", "c = s[0] + b", "a = 5", "return c + a"]
+    code = "def f(a, s):\n    " + "\n    ".join(body)
+    orders = set()
+    for seed in range(40):
+        text, other = hunting._shuffled(code, code, np.random.default_rng(seed))
+        scope = {}
+        exec(text, scope)
+        assert scope["f"](3, [0]) == 2 * 3 + 3 + 5 and text == other
+        orders.add(text)
+    assert len(orders) == 2  # c may be made after a = 5
+
+
 def test_gradcheck_names_what_is_hunted():
     h = hunt("lstm", 3)
     finding = check_cell(h.problem, h.backward)

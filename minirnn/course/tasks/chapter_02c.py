@@ -127,8 +127,8 @@ slip = next((h.seed, line) for line in range(1, 1 + len(h.source.splitlines())) 
         name="gain by seeds", title="Does a larger gain carry further?", kind="experiment", stars=2,
         text="The claim: the gradient that reaches the first of 30 steps of a linear RNN is larger with a recurrent "
              "matrix of gain 1.1 than with one of 0.9. Write `run(gain, seed)`, which draws a matrix of random normal "
-             "entries times gain / √H (H = 20) and returns the norm of its 30th power; choose seeds, run them, and give "
-             "a verdict: `held`, `not held` or `cannot tell` (two-sided sign test over the seeds, 5 %).",
+             "entries times gain / √H (H = 20) and returns the norm of its 30th power; choose seeds, run them, and "
+             "give a verdict: `held`, `not held` or `cannot tell` (two-sided sign test over the seeds, 5 %).",
         hints=("Every draw comes from `np.random.default_rng(seed)`, so that both gains meet the same matrix.",
                "`np.linalg.matrix_power` and `np.linalg.norm` do the work.",
                "Six seeds with one sign are enough for 5 %: 2 / 2⁶ = 0.03."),
