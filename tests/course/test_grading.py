@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -90,6 +91,9 @@ HOSTILE = {
     "asks_for_secrets": (ANSWER + "print('SECRET' if 'MINIRNN_TEST_SECRET' in os.environ else 'none')", 10),
     "shuts_its_folder": (ANSWER + "os.mkdir('a')\nopen('a/b', 'w').close()\nos.chmod('a', 0)", 10),
     "odd_types": (WORK.format("return {{}}, object(), 'x'"), 0),
+    "many_answers": (ANSWER + "for k in range(10**5): check('x' * 10**3 + str(k), 1)", 10),
+    "long_name": (ANSWER + "check('x' * 10**7, 1)", 10),
+    "large_table": ("check('bptt by hand', {'h' * 9999: k for k in range(9)})\n" + ANSWER, 10),
     "odd_names": (ANSWER + "check(None, 1)\ncheck('gru mx', right)\ncheck('\\x1b[2J', 1)\ncheck(right)", 10),
 }
 FILES = {
@@ -127,11 +131,14 @@ def graded(tmp_path_factory):
     (folder / "group").mkdir()
     (folder / "group" / "inside.py").write_text(HEAD + ANSWER)
     os.environ["MINIRNN_TEST_SECRET"] = "1"
+    before, tempfile.tempdir = tempfile.tempdir, str(base / "temporary")
+    os.mkdir(tempfile.tempdir)
     try:
         status = main(["course", "grade", str(folder), "--csv", str(base / "points.csv"), "--seconds", str(SECONDS),
                        "--memory", "1500", "--jobs", "2", "--chapter", "02d"])
     finally:
         del os.environ["MINIRNN_TEST_SECRET"]
+        tempfile.tempdir = before
     assert status == 0
     with open(base / "points.csv", newline="") as file:
         table = {row["submission"]: row for row in csv.DictReader(file)}
@@ -170,9 +177,9 @@ def test_nothing_is_left_of_them(graded):
     assert len(table) == len(HOSTILE) + len(FILES) + 7
     assert "'=cmd|x\\x1b[2J.py" in table  # no formula, no escape sequence
     if ON_LINUX:
-        marked = [p for p in Path("/proc").glob("[0-9]*/environ") if _holds(p, b"MINIRNN_GRADING=")]
-        assert not marked
-    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob("submission-*"))
+        home = f"HOME={base / 'temporary'}".encode()
+        assert not [p for p in Path("/proc").glob("[0-9]*/environ") if _holds(p, home)]
+    assert not list((base / "temporary").iterdir())
 
 
 def _holds(path, text):

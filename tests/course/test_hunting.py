@@ -21,7 +21,7 @@ def test_a_hunt_is_wrong_and_one_line_of_it(cell, seed):
     assert max(np.abs(got[n] - right[n]).max() / np.abs(right[n]).max() for n in right) > 1e-3
     lines = range(1, 1 + len(h.source.splitlines()))
     named = [line for line in lines if h.answer(line)]
-    assert 1 <= len(named) <= 4
+    assert 1 <= len(named) <= 4 and max(map(len, repr(h).splitlines())) <= 120
     assert "it is" in repr(h.answer(named[0])) and repr(h.answer(1)) == f"✗ {h.answer(1).says}"
 
 

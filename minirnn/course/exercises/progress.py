@@ -3,6 +3,7 @@
 With MINIRNN_PROGRESS=off it is kept for as long as the process runs.
 """
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -35,12 +36,13 @@ def read():
     except FileNotFoundError:
         return {}
     except OSError as error:
-        say(f"progress: {error}")
+        say(f"progress: it cannot be read: {error}")
         return {}
     except (ValueError, TypeError, AttributeError, RecursionError):
         aside = file.with_name(file.name + ".damaged")
-        os.replace(file, aside)
-        say(f"progress: {file} was damaged; it is kept as {aside.name}, and progress starts anew")
+        with contextlib.suppress(OSError):  # where nothing can be written nothing is lost
+            os.replace(file, aside)
+            say(f"progress: {file} was damaged; it is kept as {aside.name}, and progress starts anew")
         return {}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from minirnn.course.exercises import guard, progress
 from minirnn.course.exercises.exercise import HINTS, Report
+from minirnn.errors import printable
 from minirnn.gradcheck import view
 
 WIDTH = 78
@@ -70,9 +71,9 @@ class Text:
         return self.text
 
 
-def examined(exercise, answer, seconds=None):
+def examined(exercise, answer):
     """(Report, what was printed) of an answer, whatever it is or does."""
-    outcome = guard.guarded(lambda: exercise.checker.judge(answer), seconds or exercise.seconds)
+    outcome = guard.guarded(lambda: exercise.checker.judge(answer), exercise.seconds)
     report = Report(0.0, tuple(outcome.problem.splitlines())) if outcome.problem else outcome.value
     return report, outcome.printed
 
@@ -81,7 +82,8 @@ def check(name, answer=None):
     """Check an answer to an exercise -> Result, true where it is solved. Never raises for what a student does."""
     exercise = _tasks().find(name)
     if exercise is None:
-        return Result(str(name)[:60], "", Report(0.0, (_tasks().unknown(name),)), 0, 0)
+        shown = printable(name)[:60] if isinstance(name, str) else type(name).__name__
+        return Result(shown, "", Report(0.0, (_tasks().unknown(name),)), 0, 0)
     report, printed = examined(exercise, answer)
 
     def make(entry):
@@ -138,7 +140,7 @@ def solution(name, give_up=False):
         return Text(_tasks().unknown(name))
     solved = progress.read().get(exercise.name, progress.NOTHING)["share"] >= 1
     if not solved and not give_up:
-        return Text(f'{exercise.name}: solve it first, or give up its {exercise.points} points: '
+        return Text(f'{exercise.name}: solve it first, or give up its {exercise.points} points:\n'
                     f'solution("{exercise.name}", give_up=True)')
     if not solved:
         progress.change(exercise.name, lambda entry: {**entry, "gave_up": True, "earned": 0})

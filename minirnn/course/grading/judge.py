@@ -23,6 +23,7 @@ from minirnn.errors import InputError, printable
 KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "SYSTEMROOT")  # of the environment; the rest may hold secrets
 ONE_THREAD = ("MINIRNN_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 MARK = "MINIRNN_GRADING"  # in the environment of a submission's process and of whatever it starts
+ANSWERS = 200  # of one submission, that are looked at
 NOTES, LINE = 20, 300  # of what a process says of itself: lines, characters
 
 
@@ -52,11 +53,13 @@ def grade(path, name, limits, chapter=None):
         status, notes = "unreadable", [str(error)]
     except Broken as error:
         status, notes = "stopped", [*notes, str(error)]
+    except Exception as error:  # whatever else a submission makes of the grader costs it alone
+        status, notes = "stopped", [*notes, in_words(error)]
     exercises = [_told(exercise, found.get(exercise.name)) for exercise in _expected(found, chapter)]
     return {
         "submission": name, "status": status, "points": sum(e["points"] for e in exercises),
         "of": sum(e["of"] for e in exercises), "exercises": exercises,
-        "notes": [printable(str(note))[:LINE] for note in notes[:NOTES]], "printed": printable(printed)[:LINE * NOTES],
+        "notes": [printable(str(note)[:LINE]) for note in notes[:NOTES]], "printed": printable(printed[:LINE * NOTES]),
         "seconds": round(time.monotonic() - start, 1),
     }
 
@@ -64,7 +67,7 @@ def grade(path, name, limits, chapter=None):
 def _answered(answers, chapter, notes):
     """(exercise, answer) of what a process says it answers, in the order of the course."""
     known = {}
-    for name, answer in answers.items():
+    for name, answer in list(answers.items())[:ANSWERS]:
         exercise = tasks.find(name)
         if exercise is None:
             notes.append(tasks.unknown(name))
@@ -80,8 +83,9 @@ def _expected(found, chapter):
 
 def _told(exercise, report):
     report, lines = (report, report.lines) if report else (Report(0.0), ("not answered",))
+    message = [printable(line[:LINE]) for line in lines[:NOTES]]
     return {"name": exercise.name, "title": exercise.title, "points": round(exercise.points * report.share),
-            "of": exercise.points, "solved": report.solved, "message": [printable(line) for line in lines]}
+            "of": exercise.points, "solved": report.solved, "message": message}
 
 
 def _judged(exercise, answer, ask):

@@ -22,7 +22,7 @@ def unknown(name):
     """What is said of a name that no exercise has."""
     if not isinstance(name, str):
         return f'the name of an exercise must come first, as in check("gru mix", backward); got {type(name).__name__}'
-    hint = near(name.lower(), EXERCISES) or "there are " + ", ".join(EXERCISES)
+    hint = near(name[:60].lower(), EXERCISES) or "there are " + ", ".join(EXERCISES)
     return f"no exercise {printable(name)[:60]!r}; {hint}"
 
 
