@@ -19,6 +19,7 @@ COMMANDS = {
     "models": ("minirnn.models.models_command", "every model of the sources: folder, chapter, tables, claims"),
     "inspect": ("minirnn.inspect.command", "look into a run's or a cell's gates, gradients and memory: one HTML page"),
     "chapters": ("minirnn.course.chapters_command", "list, run or build the course's notebooks"),
+    "course": ("minirnn.course.course_command", "exercises: hand them out, grade submissions, see your points"),
     "equations": ("minirnn.course.equations_command", "each equation: its code lines, its tests, its chapter"),
     "demo": ("minirnn.course.demo", "three minutes: prove an LSTM's gradients, train it on real text, read the report"),
     "bench": ("minirnn.bench.command", "time workloads, alone or against PyTorch and JAX, once gradients agree"),

@@ -5,10 +5,13 @@ A stored chapter carries a hash of its own cells, so that a test can tell output
 
 import base64
 import hashlib
+import os
 import time
 from pathlib import Path
 
+from minirnn.course import assignments
 from minirnn.errors import InputError
+from minirnn.files import make_folder, write_atomically
 
 MAX_FIGURE = 100_000  # bytes of one PNG
 SECONDS = 90  # what one chapter may take on two cores
@@ -67,7 +70,7 @@ def execute(notebook, folder):
         resources={"metadata": {"path": str(folder)}}, extra_arguments=["--IPKernelApp.log_level=40"],
     )
     try:
-        client.execute()
+        client.execute(env={**os.environ, "MINIRNN_PROGRESS": "off"})  # nobody's points change what a chapter shows
     except (CellExecutionError, CellTimeoutError) as error:
         raise InputError(f"chapters: {title(notebook)}: a cell failed\n{error}") from None
     return notebook, time.perf_counter() - start
@@ -101,19 +104,24 @@ def clean(notebook):
     return notebook
 
 
-def build(path):
-    """Run a chapter and store it with its outputs (written beside, then renamed); the seconds it took."""
+def build(path, solutions=None):
+    """Run a chapter, its exercises written from their data, and store it with its outputs; the seconds it took.
+
+    With ``solutions``, a folder, the chapter with its exercises solved is stored there, and ``path`` stays as it is.
+    """
     import nbformat
 
     path = Path(path)
-    notebook = read(path)
+    notebook = assignments.fill(read(path), solved=solutions is not None)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     notebook, seconds = execute(notebook, path.parent)
-    beside = path.with_suffix(".ipynb.tmp")
-    beside.write_text(nbformat.writes(clean(notebook)) + "\n", encoding="utf-8")
-    beside.replace(path)
+    text = nbformat.writes(clean(notebook)) + "\n"
+    if solutions is not None:
+        make_folder(solutions)
+        path = Path(solutions) / path.name
+    write_atomically(path, text.encode())
     return seconds
 
 
@@ -121,6 +129,10 @@ def stale(notebook):
     """Why the stored outputs cannot be trusted, or None: the hash differs, or a cell was never run or out of order."""
     if notebook.metadata.get("minirnn", {}).get("source_hash") != source_hash(notebook):
         return "its cells changed after its outputs were made; run minirnn chapters build"
+    for cell in notebook.cells:
+        exercise = assignments.exercise_of(cell)
+        if exercise is not None and cell.cell_type == "code" and cell.source != exercise.cell(exercise.starter):
+            return f"its exercise {exercise.name!r} changed; run minirnn chapters build"
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     if counts != list(range(1, len(counts) + 1)):
         return f"its execution counts are {counts}, not 1, 2, 3 ..."

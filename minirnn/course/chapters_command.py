@@ -43,6 +43,9 @@ class Build:
 
     names: tuple[str, ...] = option((), **NAMES)
     folder: Path | None = option(None, **FOLDER)
+    solutions: Path | None = option(
+        None, "store the chapters with their exercises solved in this folder, and leave the chapters as they are",
+        metavar="FOLDER")
 
 
 def main(argv):
@@ -60,7 +63,13 @@ def main(argv):
         return _list(folder, options.json)
     if name == "run" and options.jobs < 1:
         raise InputError(must_be("chapters", "--jobs", "at least 1", options.jobs))
-    return _each(folder, options.names, name == "build", getattr(options, "jobs", 1))
+    if name == "build":
+        if options.solutions is not None and options.solutions.resolve() == folder.resolve():
+            raise InputError(must_be("chapters", "--solutions", "another folder than the chapters'", options.solutions))
+        return _each(folder, options.names, lambda path: chapters.build(path, options.solutions), "built")
+    if options.jobs > 1:
+        return _side_by_side(folder, options.names, options.jobs)
+    return _each(folder, options.names, lambda path: chapters.execute(chapters.read(path), path.parent)[1], "ran")
 
 
 def _list(folder, as_json):
@@ -74,24 +83,25 @@ def _list(folder, as_json):
     return 0
 
 
-def _each(folder, names, store, jobs):
+def _each(folder, names, work, done):
     """Run each chapter in a kernel of its own and say how it went, in the order of the course -> exit status."""
-    found = chapters.find(folder, names)
-    if jobs == 1:
-        return max([_one(path, store) for path in found], default=0)
+    return max([_one(path, work, done) for path in chapters.find(folder, names)], default=0)
+
+
+def _side_by_side(folder, names, jobs):
     threads = str(max(1, threads_of_kernels() // jobs))
     with ThreadPoolExecutor(jobs) as pool:  # each thread waits for a process that runs one chapter
-        return max(pool.map(lambda path: _apart(path, threads), found), default=0)
+        return max(pool.map(lambda path: _apart(path, threads), chapters.find(folder, names)), default=0)
 
 
-def _one(path, store):
+def _one(path, work, done):
     try:
-        seconds = chapters.build(path) if store else chapters.execute(chapters.read(path), path.parent)[1]
+        seconds = work(path)
     except InputError as error:
         print(f"{path.stem:<40} FAILED\n{error}", flush=True)
         return 1
     slow = f", more than the {chapters.SECONDS} s of a chapter" if seconds > chapters.SECONDS else ""
-    print(f"{path.stem:<40} {'built' if store else 'ran'} in {seconds:.0f} s{slow}", flush=True)
+    print(f"{path.stem:<40} {done} in {seconds:.0f} s{slow}", flush=True)
     return 0
 
 

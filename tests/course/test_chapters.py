@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from minirnn.cli import main
-from minirnn.course import chapters
+from minirnn.course import assignments, chapters, tasks
 from minirnn.course.equations import checkout
 from minirnn.errors import InputError
 
@@ -44,7 +44,56 @@ def test_chapter_has_every_part(path):
     text = "\n".join(cell.source for cell in chapters.read(path).cells)
     for heading in ("## Derivation", "## Code", "## Gradient check", "## Experiment", "## Exercises"):
         assert heading in text, f"{path.stem} lacks {heading!r}"
-    assert "assert not caught.ok" in text and "<details>" in text
+    assert "assert not caught.ok" in text
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
+def test_a_chapters_exercises_are_those_of_its_tasks_in_order(path):
+    found = [(cell.cell_type, assignments.exercise_of(cell)) for cell in chapters.read(path).cells]
+    named = [(kind, exercise.name) for kind, exercise in found if exercise is not None]
+    kinds = ("markdown", "code")
+    assert named == [(kind, e.name) for e in tasks.CHAPTERS[path.stem.split("_")[0]] for kind in kinds]
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
+def test_no_solution_stands_in_a_chapter_or_its_html(path, characteristic, shown):
+    """Single lines may stand in a derivation, and in no cell of an exercise; the rest of a solution stands nowhere."""
+    notebook = chapters.read(path)
+    everything = shown(notebook.cells)
+    of_exercises = shown([cell for cell in notebook.cells if assignments.exercise_of(cell) is not None])
+    assert "<details" not in "\n".join(cell.source for cell in notebook.cells)
+    assert not any("solution" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    for exercise in tasks.CHAPTERS[path.stem.split("_")[0]]:
+        lines = characteristic(exercise)
+        assert lines and exercise.why not in everything
+        assert not [line for line in lines if line in of_exercises]
+        assert [line for line in lines if line not in everything], f"{exercise.name}: every line is in the chapter"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
+def test_solving_every_exercise_runs_a_chapter_to_its_end(path, tmp_path):
+    before = path.read_bytes()
+    chapters.build(path, solutions=tmp_path)
+    assert path.read_bytes() == before
+    solved = chapters.read(tmp_path / path.name)
+    for cell in solved.cells:
+        exercise = assignments.exercise_of(cell)
+        if exercise is not None and cell.cell_type == "code":
+            said = cell.outputs[-1].data["text/plain"]
+            assert said.startswith(f"✓ {exercise.name}: right") or exercise.kind == "speed run", said
+            assert "text/html" in cell.outputs[-1].data
+
+
+def test_a_changed_exercise_makes_its_chapter_stale():
+    notebook = chapters.read(ALL[0])
+    cell = next(c for c in notebook.cells if c.cell_type == "code" and assignments.exercise_of(c))
+    cell.source += "\n1"
+    notebook.metadata.minirnn.source_hash = chapters.source_hash(notebook)
+    assert "its exercise 'best step' changed" in chapters.stale(notebook)
+    cell.metadata.tags = ["exercise:gru mx"]
+    with pytest.raises(InputError, match="no exercise 'gru mx'; did you mean gru mix"):
+        assignments.fill(notebook)
 
 
 def notebook_of(folder, *cells):
@@ -113,6 +162,8 @@ def test_listing_and_bad_names(tmp_path, capsys):
     assert main(["chapters", "run", "99", "--folder", str(tmp_path)]) == 2
     assert "no chapter '99'; there are 00_start_here" in capsys.readouterr().err
     assert main(["chapters", "list", "--folder", str(tmp_path / "nowhere")]) == 2
+    assert main(["chapters", "build", "00", "--folder", str(tmp_path), "--solutions", str(tmp_path)]) == 2
+    assert "--solutions must be another folder than the chapters'" in capsys.readouterr().err
     (tmp_path / "03_broken.ipynb").write_text("{")
     assert main(["chapters", "list", "--folder", str(tmp_path)]) == 2
     assert "03_broken.ipynb is not a notebook" in capsys.readouterr().err
