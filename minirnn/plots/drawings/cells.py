@@ -11,7 +11,7 @@ A pre-activation is a_f, its sum of W_f x_t and U_f h_{t-1} a dot, the gate behi
 from typing import NamedTuple
 
 from minirnn.errors import InputError, must_be
-from minirnn.plots.drawings.svg import NORMAL, SMALL, WIDEST, Canvas, check_name, check_names, number
+from minirnn.plots.drawings.svg import NORMAL, SMALL, WIDEST, Canvas, check_name, check_names, check_numbers
 
 LEFT, RIGHT, TOP, MEMORY, GATES = 72, 440, 30, 78, 246  # the frame, the line of the memory, the row of the gates
 PARTS = {"forget": "the forget gate", "input": "the input gate and the candidate", "memory": "the memory",
@@ -61,7 +61,7 @@ def lstm_cell(upto="all", highlight=(), values=None, gradients=None, peepholes=F
     for a stage or edge that is not there.
     """
     plan = _lstm(_depth(values, gradients), bool(peepholes))
-    title = f"LSTM{' with peepholes' if peepholes else ''}, c[t] = f c[t−1] + i g, h[t] = o φ(c[t])"
+    title = "LSTM" + " with peepholes" * bool(peepholes) + ", c_t = f c_{t−1} + i g, h_t = o φ(c_t)"
     return _draw("lstm_cell", title, plan, upto, highlight, values, gradients)
 
 
@@ -77,9 +77,9 @@ def gru_cell(upto="all", highlight=(), values=None, gradients=None, reset_after=
         choices = "'slides' when reset_after=True" if reset_after else "'thesis' or 'slides'"
         raise InputError(must_be("gru_cell", "convention", choices, repr(convention)))
     plan = _gru(_depth(values, gradients), bool(reset_after), convention)
-    mix = "(1 − z) h[t−1] + z n" if convention == "thesis" else "z h[t−1] + (1 − z) n"
-    form = "after the product, r (U h[t−1])" if reset_after else "before the product, U (r h[t−1])"
-    title = f"GRU, convention of the {convention}: h[t] = {mix}, reset {form}"
+    mix = "(1 − z) h_{t−1} + z n" if convention == "thesis" else "z h_{t−1} + (1 − z) n"
+    form = "after the product, r (U h_{t−1})" if reset_after else "before the product, U (r h_{t−1})"
+    title = f"GRU, convention of the {convention}: h_t = {mix}, reset {form}"
     return _draw("gru_cell", title, plan, upto, highlight, values, gradients)
 
 
@@ -196,7 +196,10 @@ def _draw(where, title, plan, upto, highlight, values, gradients):
     there = stages[: stages.index(upto) + 1] if upto != "all" else stages
     newest = there[-1:] if upto != "all" else stages
     edges = {name: edge for name, edge in plan.edges.items() if edge.stage in there}
-    hot = check_names(where, "highlight", highlight, edges, f"an edge of {where}(upto={upto!r})")
+    hot = check_names(where, "highlight", highlight, plan.edges, f"one of {where}().edges")
+    for name in sorted(hot - {*edges}):
+        later = f"it comes with upto={plan.edges[name].stage!r}"
+        raise InputError(must_be(where, "highlight", f"an edge drawn with upto={upto!r}", repr(name), later))
     places = {name: edge.place for name, edge in edges.items() if edge.place}
     places["x"] = (122, plan.x_bus + 30, "start")
     if "h_prev" not in edges:
@@ -249,8 +252,8 @@ def _shape(canvas, name, shape, new):
 
 def _numbers(canvas, where, argument, given, places, down, kind):
     """Write {edge: number} at the edges; what the alternative text says of them."""
-    check_names(where, argument, given, places, "an edge with room for numbers")
-    for name, value in (given or {}).items():
+    given = check_numbers(where, argument, given, places, "an edge with room for a number")
+    for name, text in given.items():
         x, y, anchor = places[name]
-        canvas.text(x, y + down, number(value), kind, anchor)
-    return [f"{argument[:-1]} at {name}: {number(value)}" for name, value in (given or {}).items()]
+        canvas.text(x, y + down, text, kind, anchor)
+    return [f"{argument[:-1]} at {name}: {text}" for name, text in given.items()]

@@ -7,28 +7,27 @@
 
 from minirnn.autograd.tape import Tensor, grad
 from minirnn.errors import DtypeError, InputError, must_be
-from minirnn.plots.drawings.svg import NORMAL, SMALL, Canvas, check_names, number, width_of
+from minirnn.plots.drawings.svg import NORMAL, SMALL, Canvas, check_names, check_numbers, number, width_of
 
 SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "power": "^", "sigmoid": "σ",
          "matmul": "@", "linear": "W x + b", "sqrt": "√", "sum": "Σ"}
-LAYER, ROW, MARGIN = 78, 92, 40  # units between layers, between rows, and around
+LAYER, ROW, MARGIN = 70, 92, 40  # units between layers, between rows, and around
 MOST = 40  # nodes: more than that is no drawing
 
 
 def graph(nodes, edges, values=None, gradients=None, highlight=(), title="A computational graph"):
     """Draw a graph -> Drawing; above a node stands its value, below it, in orange, the loss's gradient of it.
 
-    nodes {name: operation}, "" for what is given; edges [(from, to)]; values {name: number or text}; gradients the same,
-    and {"w->a": number} for what one of several users hands back; highlight: names of edges or nodes.
+    nodes {name: operation}, "" for what is given; edges [(from, to)]; values {name: number or text}; gradients the
+    same, and {"w->a": number} for what one of several users hands back; highlight: names of edges or nodes.
     graph({"w": "", "x": "", "a": "×"}, [("w", "a"), ("x", "a")], {"w": 2, "x": 3, "a": 6}, {"w": 3, "x": 2}, "w->a").
     InputError for an unknown name, a cycle, no node or more than 40.
     """
     nodes, edges = _checked(nodes, edges)
     names = {f"{a}->{b}": (a, b) for a, b in edges}
     hot = check_names("graph", "highlight", highlight, {*nodes, *names}, "a node or an edge")
-    for argument, given, known in (("values", values, nodes), ("gradients", gradients, {**nodes, **names})):
-        check_names("graph", argument, given, known, "a node")
-    values, gradients = ({name: _said(value) for name, value in (given or {}).items()} for given in (values, gradients))
+    values = check_numbers("graph", "values", values, nodes, "a node")
+    gradients = check_numbers("graph", "gradients", gradients, {*nodes, *names}, "a node or an edge")
     layers, ways = _layers(nodes, edges)
     leaves = {name for name in nodes if all(b != name for _, b in edges)}
     rows = _rows(layers, ways, leaves)
@@ -37,15 +36,16 @@ def graph(nodes, edges, values=None, gradients=None, highlight=(), title="A comp
     height = max(y for _, y in places.values()) + MARGIN + 18
     canvas = Canvas(sum(max(map(room, layer)) for layer in layers), height)
     for name, (a, b) in sorted(names.items(), key=lambda item: item[0] in hot):
-        start, end, *between = places[a], places[b], *(places[p] for p in ways[a, b])
-        line = [(start[0] + _wide(a, nodes) / 2, start[1]), *between, (end[0] - _wide(b, nodes) / 2, end[1])]
+        (x, y), (u, v) = places[a], places[b]
+        between = [places[point] for point in ways[a, b]]
+        line = [(x + _wide(a, nodes) / 2, y), *between, (u - _wide(b, nodes) / 2, v)]
         canvas.curve(line, name, hot=name in hot)
     for name, operation in nodes.items():
         _node(canvas, name, operation, places[name], nodes, name in hot)
     _write(canvas, nodes, names, places, ways, values, gradients)
-    return canvas.drawing(f"{title}. Above a node its value" + (
-        ", below it the gradient of the result with respect to it." if gradients else "."),
-        _in_words(title, nodes, edges, values, gradients, [name for name in (*nodes, *names) if name in hot]))
+    where = "; above a node its value" * bool(values) + "; below a node the gradient of the result" * bool(gradients)
+    seen = _in_words(nodes, edges, values, gradients, [name for name in (*nodes, *names) if name in hot])
+    return canvas.drawing(f"{title}{where}.", f"{title}: {seen}.")
 
 
 def graph_of(result, names):
@@ -54,8 +54,10 @@ def graph_of(result, names):
     names {name: Tensor}: what has a name, given or computed; the rest is u_1, u_2, ..., constants are their number.
     graph_of(w * x, {"w": w, "x": x}) has the nodes w, x and u_1. ``.grad`` is left alone. DtypeError for no Tensor.
     """
-    if not isinstance(result, Tensor) or not all(isinstance(x, Tensor) for x in dict(names).values()):
-        raise DtypeError(must_be("graph_of", "result and names", "a Tensor and {name: Tensor}", type(result).__name__))
+    if not isinstance(result, Tensor):
+        raise DtypeError(must_be("graph_of", "result", "a Tensor", type(result).__name__))
+    if not isinstance(names, dict) or not all(isinstance(x, Tensor) for x in names.values()):
+        raise DtypeError(must_be("graph_of", "names", "{name: Tensor}", repr(names)))
     called = {_key(x): name for name, x in names.items()}
     given = set(called)
     order = _recorded(result, called)
@@ -119,19 +121,18 @@ def _recorded(result, called):
 
 
 def _said(value):
-    """A number, text as it is, an array of one entry as its number and of more as its shape."""
-    if isinstance(value, str):
-        return value
-    size, shape = getattr(value, "size", 1), getattr(value, "shape", ())
-    return number(value.reshape(()).item() if shape else value) if size == 1 else "×".join(map(str, shape))
+    """An array of one entry as its number, one of more as its shape, "3×4"."""
+    return number(value.item()) if value.size == 1 else "×".join(map(str, value.shape))
 
 
 def _checked(nodes, edges):
     if not isinstance(nodes, dict) or not 0 < len(nodes) <= MOST:
         got = len(nodes) if isinstance(nodes, dict) else type(nodes).__name__
         raise InputError(must_be("graph", "nodes", f"{{name: operation}} of 1 to {MOST} nodes", got))
+    if not all(isinstance(text, str) for pair in nodes.items() for text in pair) or "" in nodes:
+        raise InputError(must_be("graph", "nodes", "{name: operation}, both text", repr(nodes)))
     pairs = []
-    for edge in edges:
+    for edge in edges if isinstance(edges, (list, tuple)) else [edges]:
         if not isinstance(edge, (tuple, list)) or len(edge) != 2:
             raise InputError(must_be("graph", "edges", "pairs of names", repr(edge)))
         check_names("graph", "edges", list(edge), nodes, "pairs of nodes")
@@ -208,7 +209,7 @@ def _room(name, nodes, edges, values, gradients):
         return LAYER
     said = [_named(name, nodes, values), gradients.get(name, "")]
     handed = [width_of(gradients.get(f"{a}->{b}", ""), SMALL) for a, b in edges if name in (a, b)]
-    return max(LAYER, _wide(name, nodes) + 34, *(width_of(text, SMALL) + 12 for text in said)) + max(handed, default=0)
+    return max(LAYER, _wide(name, nodes) + 34, *(width_of(text, SMALL) + 6 for text in said)) + max(handed, default=0)
 
 
 def _wide(name, nodes):
@@ -232,7 +233,7 @@ def _node(canvas, name, operation, place, nodes, hot):
 def _write(canvas, nodes, names, places, ways, values, gradients):
     for name in nodes:
         x, y = places[name]
-        canvas.text(x, y - 28, _named(name, nodes, values), "math" if name not in values else "")
+        canvas.text(x, y - 28, _named(name, nodes, values), "" if name in values else "math")
         canvas.text(x, y + 28, gradients.get(name, ""), "back")
     for name, (a, b) in names.items():
         if name in gradients:
@@ -250,10 +251,10 @@ def _middle(a, b, places, points, nodes):
     return (x + _wide(a, nodes) / 2 + u - _wide(b, nodes) / 2 - 6) / 2, (y + v) / 2
 
 
-def _in_words(title, nodes, edges, values, gradients, hot):
+def _in_words(nodes, edges, values, gradients, hot):
     made = [f"{name} is {operation} of {', '.join(a for a, b in edges if b == name)}"
             for name, operation in nodes.items() if operation]
     parts = [*made, *(f"{name} = {value}" for name, value in values.items()),
              *(f"gradient {value} at {name}" for name, value in gradients.items()),
              *(f"{name} is highlighted" for name in hot)]
-    return f"{title}: {'; '.join(parts or nodes)}."
+    return "; ".join(parts or nodes)

@@ -9,7 +9,7 @@ import numbers
 import numpy as np
 
 from minirnn.errors import InputError, must_be, near
-from minirnn.plots.drawings.svg import Canvas
+from minirnn.plots.drawings.svg import Canvas, check_count
 
 MOST_STEPS, MOST_UNITS = 16, 8
 STEP, ROW, LEFT, FIRST = 54, 62, 60, 36  # between steps and between units; where they begin
@@ -78,7 +78,8 @@ def _cell(canvas, name, x, y, kept, lost, where):
 
 def _hook(canvas, x, middle, y, name="", off=False, depth=34):
     """The way of h to the gates, at whose foot the update starts."""
-    canvas.arrow([(x, y + 2), (x, y + depth), (middle, y + depth)], name, "faint" if off else "", head=False, dashed=off)
+    way = [(x, y + 2), (x, y + depth), (middle, y + depth)]
+    canvas.arrow(way, name, "faint" if off else "", head=False, dashed=off)
 
 
 def _key(canvas, y):
@@ -103,9 +104,9 @@ def _scheme(scheme):
 
 
 def _drawn(T, units, sampling, rate, seed):
-    for name, value, most in (("T", T, MOST_STEPS), ("units", units, MOST_UNITS)):
-        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= value <= most:
-            raise InputError(must_be("masks_in_time", name, f"a whole number from 1 to {most}", repr(value)))
+    check_count("masks_in_time", "T", T, MOST_STEPS)
+    check_count("masks_in_time", "units", units, MOST_UNITS)
+    check_count("masks_in_time", "seed", seed, 2**63, least=0)
     if sampling not in ("per_step", "per_sequence"):
         raise InputError(must_be("masks_in_time", "sampling", "'per_step' or 'per_sequence'", repr(sampling)))
     if not isinstance(rate, numbers.Real) or not 0 <= rate < 1:

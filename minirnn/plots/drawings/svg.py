@@ -10,6 +10,7 @@ A unit is a pixel at the drawing's natural width. Coordinates are absolute, and 
 
 import html
 import math
+import numbers
 import re
 import unicodedata
 from contextlib import contextmanager
@@ -55,7 +56,10 @@ STYLE = f""".drawing {{ {LIGHT} font-family: system-ui, sans-serif; background: 
 
 
 class Drawing(NamedTuple):
-    """A finished drawing: its caption, what it shows in words, the SVG as text, and the names of its edges."""
+    """A finished drawing: its caption, what it shows in words, the SVG as text, and the names of its edges.
+
+    lstm_cell().edges is ("h_prev->a_f", ...). The caption has subscripts as labels do.
+    """
 
     title: str
     alt: str
@@ -64,7 +68,7 @@ class Drawing(NamedTuple):
 
     def _repr_html_(self):
         return (f'<figure style="margin: 1rem 0; overflow-x: auto">{self.svg}'
-                f'<figcaption style="max-width: 44rem; opacity: .8">{escaped(self.title)}</figcaption></figure>')
+                f'<figcaption style="max-width: 44rem; opacity: .8">{_caption(self.title)}</figcaption></figure>')
 
     def save(self, path):
         """Write the SVG as a file of its own: lstm_cell().save("lstm.svg"); OSError or InputError naming the path."""
@@ -72,14 +76,19 @@ class Drawing(NamedTuple):
         write_atomically(path, self.svg.encode())
 
 
+def _caption(words):
+    tags = {0: "{}", -1: "<sub>{}</sub>", 1: "<sup>{}</sup>"}
+    return "".join(tags[level].format(escaped(part)) for part, level in spans(words))
+
+
 def escaped(words):
-    """Text that is only text inside XML, whatever it holds: escaped("<b>\\x00") is "&lt;b&gt;\\\\x00"."""
-    return html.escape(printable(" ".join(str(words).split(" "))).replace("\n", " ").replace("\t", " "))
+    """Text that is only text inside XML, whatever it holds: escaped("<b>") is "&lt;b&gt;", control signs are spelt."""
+    return html.escape(printable(str(words)).replace("\n", " ").replace("\t", " "))
 
 
 def spans(words):
     """[(text, 0 | 1 | -1)], -1 for a subscript: spans("c_{t-1} + 1") is [("c", 0), ("t-1", -1), (" + 1", 0)]."""
-    parts = re.split(r"([_^](?:\{[^{}]*\}|\w+))", str(words))
+    parts = re.split(r"([_^](?:\{[^{}]+\}|\w+))", str(words))
     level = lambda part: {"_": -1, "^": 1}[part[0]]
     return [(part[1:].strip("{}"), level(part)) if place % 2 else (part, 0) for place, part in enumerate(parts) if part]
 
@@ -101,7 +110,7 @@ def _em(letter):
 
 def number(value):
     """At most six signs for a drawing: 0.1234 -> "0.123", -12345.6 -> "−1e4", 1e-9 -> "1e−9"."""
-    value = bound("a drawing", "number", value)
+    value = bound("a drawing", "number", value) + 0.0  # not −0
     size = abs(value)
     small = f"{value:.0f}" if size >= 99.95 else f"{value:.3f}".rstrip("0") if size < 0.0995 else f"{value:.3g}"
     text = f"{value:.0e}" if size and not 0.00095 <= size < 9999.5 else small.rstrip(".") if "." in small else small
@@ -244,3 +253,18 @@ def check_names(where, argument, names, known, what):
         raise InputError(must_be(where, argument, f"{what}, or several", repr(names)))
     names = (names,) if isinstance(names, str) else names or ()
     return {check_name(where, argument, name, known, what) for name in names}
+
+
+def check_numbers(where, argument, given, known, what):
+    """{name: number or text} as {name: text}; None is none; InputError for a name that is not ``known``."""
+    if given is not None and not isinstance(given, dict):
+        raise InputError(must_be(where, argument, f"{{{what}: number}}", repr(given)))
+    check_names(where, argument, given, known, what)
+    return {name: value if isinstance(value, str) else number(value) for name, value in (given or {}).items()}
+
+
+def check_count(where, name, value, most, least=1):
+    """A whole number from ``least`` to ``most``, or InputError."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not least <= value <= most:
+        raise InputError(must_be(where, name, f"a whole number from {least} to {most}", repr(value)))
+    return int(value)

@@ -4,11 +4,10 @@
     windows(12, length=4, stride=4)
 """
 
-import numbers
 import re
 
 from minirnn.errors import InputError, must_be
-from minirnn.plots.drawings.svg import NORMAL, SMALL, WIDEST, Canvas
+from minirnn.plots.drawings.svg import NORMAL, SMALL, WIDEST, Canvas, check_count
 
 MOST = 24  # steps
 MIDDLE = 122  # where the cells stand
@@ -19,17 +18,17 @@ def unrolled(T, cell="h", loss="each", highlight=None):
 
     cell: "h", or "hc" for an LSTM, with its memory above; loss: "each" or "last"; highlight: the way of a gradient,
     back from a loss to an input, to the state at the start, or to every use of a matrix: "L_4->x_1", "L_4->h_0",
-    "L_3->U" or "L_3->W". It goes along the memory where there is one. unrolled(4, highlight="L_3->x_1"). InputError for what is
-    not there.
+    "L_3->U" or "L_3->W". It goes along the memory where there is one. InputError for what is not there.
+    unrolled(4, highlight="L_3->x_1").
     """
-    steps = _steps("unrolled", "T", T, MOST)
+    steps = check_count("unrolled", "T", T, MOST)
     if cell not in ("h", "hc"):
         raise InputError(must_be("unrolled", "cell", "'h' or 'hc'", repr(cell)))
     if loss not in ("each", "last"):
         raise InputError(must_be("unrolled", "loss", "'each' or 'last'", repr(loss)))
     losses = range(1, steps + 1) if loss == "each" else [steps]
     hot, target, back = _way(highlight, steps, losses, cell[-1])
-    step = min(112, max(62, (WIDEST - 78) / steps))
+    step = min(112, max(60, (WIDEST - 78) / steps))
     at = lambda t: 66 + step * (t - 0.5)
     half = min(26, 0.3 * step), 24 if cell == "h" else 32
     lanes = {"h": MIDDLE + 15 * (cell == "hc"), "c": MIDDLE - 15}
@@ -85,13 +84,13 @@ def _way(highlight, steps, losses, lane):
     uses = {"W": [f"x_{s}->h_{s}" for s in range(1, k + 1)], "U": [f"h_{s - 1}->h_{s}" for s in range(1, k + 1)],
             f"{lane}_0": [f"{lane}_0->{lane}_1"]}
     ends = uses.get(target) or [f"x_{t}->h_{t}"]
-    return {f"h_{k}->L_{k}", *along, *ends}, target, f"from L[{k}] back to {_uses(target, k)}"
+    return {f"h_{k}->L_{k}", *along, *ends}, target, f"from L_{k} back to {_uses(target, k)}"
 
 
 def _uses(target, k):
     if target in ("U", "W"):
         return f"{target}, which is used {k} times: its gradient is a sum of {k}" if k > 1 else f"{target}, used once"
-    return re.sub(r"_(\d+)", r"[\1]", target)
+    return target
 
 
 def _said(steps, cell, losses, highlight, back):
@@ -113,12 +112,12 @@ def windows(T, length, stride=None):
     ``length`` steps. windows(12, 4) has three windows side by side, windows(12, 6, 3) four that overlap. InputError for
     a stride above the length, which would leave losses without a gradient.
     """
-    steps = _steps("windows", "T", T, MOST)
-    length = _steps("windows", "length", length, steps)
-    stride = _steps("windows", "stride", length if stride is None else stride, length)
+    steps = check_count("windows", "T", T, MOST)
+    length = check_count("windows", "length", length, steps)
+    stride = check_count("windows", "stride", length if stride is None else stride, length)
     ends = [*range(stride, steps, stride), steps]
-    step = max(38, min(60, (WIDEST - 74) / steps))
-    side = min(28, step - 16)
+    step = max(34, min(60, (WIDEST - 74) / steps))
+    side = min(28, step - 13)
     at = lambda t: 60 + step * (t - 0.5)
     rows = _rows(ends, length)
     bottom = 78 + 34 * (1 + max(rows))
@@ -173,9 +172,3 @@ def _key(canvas, y, stops, overlaps):
     if stops:
         canvas.bar(x + 6, y)
         canvas.text(x + 16, y, "gradient stops", "soft", "start")
-
-
-def _steps(where, name, value, most):
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= value <= most:
-        raise InputError(must_be(where, name, f"a whole number from 1 to {most}", repr(value)))
-    return int(value)
