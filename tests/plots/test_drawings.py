@@ -118,6 +118,26 @@ def test_no_label_leaves_the_drawing_or_lies_over_another(name, drawn):
             assert a1 <= c0 or c1 <= a0 or b1 <= d0 or d1 <= b0, f"{one!r} over {other!r}"
 
 
+def along(path):
+    """Points of a line of straight pieces and round corners, a unit or two apart."""
+    numbers = [float(n) for n in re.findall(r"-?[\d.]+", path.get("d"))]
+    corners = list(zip(numbers[::2], numbers[1::2]))
+    for (a, b), (c, d) in zip(corners, corners[1:]):
+        steps = int(max(abs(c - a), abs(d - b))) + 1
+        yield from ((a + (c - a) * k / steps, b + (d - b) * k / steps) for k in range(steps + 1))
+
+
+@pytest.mark.parametrize("name", [name for name in DRAWINGS if name not in ("graph", "fork", "one node")])
+def test_no_line_runs_through_a_label(name, drawn):
+    tree = XML.fromstring(drawn[name].svg)
+    boxes = label_boxes(tree)
+    lines = [path for path in tree.iter(f"{SVG}path") if path.get("class").split()[0] in ("line", "gone")]
+    for path in lines:
+        for x, y in along(path):
+            hit = [text for text, x0, y0, x1, y1 in boxes if x0 < x < x1 and y0 < y < y1]
+            assert not hit, (path.get("d"), hit)
+
+
 @each
 def test_text_has_11_pixels_on_a_telephone_and_all_but_the_longest_fit(name, drawn):
     tree = XML.fromstring(drawn[name].svg)
@@ -192,7 +212,8 @@ def test_numbers_stand_at_their_edges_gradients_in_orange():
 @pytest.mark.parametrize(("value", "text"), [
     (0, "0"), (2.0, "2"), (0.5, "0.5"), (0.1234, "0.123"), (-0.0123, "−0.012"), (12.0, "12"), (1234, "1234"),
     (99.99, "100"), (-12345.6, "−1e4"), (9999.9, "1e4"), (1e-9, "1e−9"), (-0.00123, "−0.001"), (1e300, "1e300"),
-    (-0.0, "0"), (float("nan"), "nan"), (float("-inf"), "−inf"), (np.float32(0.25), "0.25"), (100, "100"), (0.0996, "0.0996")])
+    (-0.0, "0"), (float("nan"), "nan"), (float("-inf"), "−inf"), (np.float32(0.25), "0.25"), (100, "100"),
+    (0.0996, "0.0996")])
 def test_a_number_has_at_most_six_signs(value, text):
     assert number(value) == text and len(text) <= 6
 

@@ -121,7 +121,7 @@ def _lstm(depth, peepholes):
         "f->fc": Edge("forget", ((124, 228), (124, 92)), (132, 128, "start"), "f", (132, 110, "start")),
         "i->ig": Edge("input", ((204, 228), (204, 138), (230, 138)), (196, 176, "end"), "i", (196, 158, "end")),
         "g->ig": Edge("input", ((284, 228), (284, 138), (258, 138)), (276, 183, "end"), "g", (276, 165, "end")),
-        "fc->c": Edge("memory", ((138, MEMORY), (230, MEMORY)), (182, 48, "middle"), kind="memory"),
+        "fc->c": Edge("memory", ((138, MEMORY), (230, MEMORY)), (182, 46, "middle"), kind="memory"),
         "ig->c": Edge("memory", ((244, 124), (244, 92)), (236, 100, "end")),
         "c->c_next": Edge("memory", ((258, MEMORY), (490, MEMORY)), (498, 100, "end"), "c_t", (472, 56), "memory"),
         "c->phi": Edge("output", ((366, MEMORY), (366, 111)), (376, 92, "start")),
@@ -166,7 +166,7 @@ def _gru(depth, reset_after, convention):
                       "r", (254, 192, "middle")),
         "rh->a_n": Edge("candidate", ((310, dot), (362, dot)), (304, dot + 20, "start"), head=False, **after),
         "n->zn": Edge("candidate", ((362, 228), (362, 186)), (372, 196, "start"), "n", (354, 208, "end")),
-        "kh->h": Edge("output", ((146, MEMORY), (348, MEMORY)), (246, 48, "middle"), kind="memory"),
+        "kh->h": Edge("output", ((146, MEMORY), (348, MEMORY)), (246, 46, "middle"), kind="memory"),
         "zn->h": Edge("output", ((362, 158), (362, 92)), (354, 114, "end")),
         "h->h_next": Edge("output", ((376, MEMORY), (490, MEMORY)), (498, 100, "end"), "h_t", (472, 56), "memory"),
     }

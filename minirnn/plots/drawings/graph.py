@@ -33,7 +33,7 @@ def graph(nodes, edges, values=None, gradients=None, highlight=(), title="A comp
     rows = _rows(layers, ways, leaves)
     room = lambda name: _room(name, nodes, edges, values, gradients)
     places = _places(layers, rows, room)
-    height = max(y for _, y in places.values()) + MARGIN + 18
+    height = max(y for _, y in places.values()) + MARGIN
     canvas = Canvas(sum(max(map(room, layer)) for layer in layers), height)
     for name, (a, b) in sorted(names.items(), key=lambda item: item[0] in hot):
         (x, y), (u, v) = places[a], places[b]
@@ -165,7 +165,8 @@ def _layers(nodes, edges):
 
 
 def _rows(layers, ways, leaves):
-    """{name or point: its row}: each at the mean of its neighbours, what is given making way for what is computed."""
+    """{name or point: its row}: each at the mean of its neighbours; leaves and points make way for what is computed."""
+    computed = lambda names: [name for name in names if isinstance(name, str) and name not in leaves] or names
     beside = {name: [] for layer in layers for name in layer}
     for (a, b), points in ways.items():
         chain = [a, *points, b]
@@ -177,9 +178,9 @@ def _rows(layers, ways, leaves):
         for layer in layers if sweep % 2 else layers[::-1]:
             wish = {}
             for name in layer:
-                others = [n for n in beside[name] if n not in leaves] or beside[name] or [name]
+                others = beside[name] if isinstance(name, tuple) else computed(beside[name]) or [name]
                 wish[name] = sum(rows[n] for n in others) / len(others)
-            _spread(layer, wish, rows, [name for name in layer if name not in leaves] or layer)
+            _spread(layer, wish, rows, computed(layer))
     top = min(rows.values())
     return {name: row - top for name, row in rows.items()}
 
@@ -209,7 +210,7 @@ def _room(name, nodes, edges, values, gradients):
         return LAYER
     said = [_named(name, nodes, values), gradients.get(name, "")]
     handed = [width_of(gradients.get(f"{a}->{b}", ""), SMALL) for a, b in edges if name in (a, b)]
-    return max(LAYER, _wide(name, nodes) + 34, *(width_of(text, SMALL) + 6 for text in said)) + max(handed, default=0)
+    return max(LAYER, _wide(name, nodes) + 34, *(width_of(text, SMALL) + 8 for text in said)) + max(handed, default=0)
 
 
 def _wide(name, nodes):
@@ -233,8 +234,8 @@ def _node(canvas, name, operation, place, nodes, hot):
 def _write(canvas, nodes, names, places, ways, values, gradients):
     for name in nodes:
         x, y = places[name]
-        canvas.text(x, y - 28, _named(name, nodes, values), "" if name in values else "math")
-        canvas.text(x, y + 28, gradients.get(name, ""), "back")
+        canvas.text(x, y - 28, _named(name, nodes, values), "over" if name in values else "over math")
+        canvas.text(x, y + 28, gradients.get(name, ""), "over back")
     for name, (a, b) in names.items():
         if name in gradients:
             x, y = _middle(a, b, places, ways[a, b], nodes)

@@ -40,7 +40,8 @@ STYLE = f""".drawing {{ {LIGHT} font-family: system-ui, sans-serif; background: 
 .drawing .older {{ fill-opacity: 0; stroke-opacity: .6 }}
 .drawing .line, .drawing .halo {{ fill: none; stroke: var(--soft); stroke-width: 1.8;
   stroke-linejoin: round }}
-.drawing .label {{ stroke: none }} .drawing .on-bar {{ fill: var(--bar) }} .drawing .on-paper {{ fill: var(--paper) }}
+.drawing .over {{ paint-order: stroke; stroke: var(--paper); stroke-width: 5 }} .drawing .label {{ stroke: none }}
+ .drawing .on-bar {{ fill: var(--bar) }} .drawing .on-paper {{ fill: var(--paper) }}
 .drawing .dashed {{ stroke-dasharray: 5 4 }}
 .drawing .head, .drawing .dot {{ fill: var(--soft) }}
 .drawing .memory .line {{ stroke: var(--ink); stroke-width: 3.2 }} .drawing .memory .head {{ fill: var(--ink) }}
@@ -105,7 +106,7 @@ def _em(letter):
         return 0
     if letter in "ijlI.,:;'|!()[]{} ":
         return 0.36
-    return 0.95 if letter in "mwMW%@—" else 0.74 if letter.isupper() else 0.62
+    return 0.95 if letter in "mwMW%@—" else 0.74 if letter.isupper() else 0.64
 
 
 def number(value):

@@ -41,7 +41,7 @@ def unrolled(T, cell="h", loss="each", highlight=None):
             for lane in cell:
                 canvas.text(at(t), lanes[lane], f"{lane}_{t}", "math", size=NORMAL)
         canvas.text(at(t), 226, f"x_{t}", "math", size=NORMAL)
-        _matrix(canvas, at(t) + 7, 186, "W", "start", target == "W" and f"x_{t}->h_{t}" in hot)
+        _matrix(canvas, at(t) + 11, 186, "W", "start", target == "W" and f"x_{t}->h_{t}" in hot)
         _matrix(canvas, (30 if t == 1 else at(t - 1) + half[0]) / 2 + (at(t) - half[0]) / 2, lanes["h"] + 16, "U",
                 "middle", target == "U" and f"h_{t - 1}->h_{t}" in hot)
         if t in losses:
