@@ -272,8 +272,10 @@ def test_windows_reach_back_their_length_and_count_each_loss_once():
         return [g.get("data-node") for g in groups], kinds, walls
 
     spans_, kinds, walls = read(windows(10, 4, 3))
-    assert spans_ == ["window_1_3", "window_3_6", "window_6_9", "window_7_10"] and walls == [False, True, True, True]
+    assert spans_ == ["window_1_3", "window_3_6", "window_6_9", "window_9_10"] and walls == [False, True, True, True]
     assert [k.count("counted") for k in kinds] == [3, 3, 3, 1] and kinds[1] == ["passed"] + 3 * ["counted"]
+    assert read(windows(10, 4))[0] == ["window_1_4", "window_5_8", "window_9_10"]  # what is left at the end is shorter
+    assert "no gradient is cut short" in windows(4, 4).title and "gradient stops" in windows(6, 3).title
     assert read(windows(6, 3))[0] == ["window_1_3", "window_4_6"] and "passed through" not in windows(6, 3).svg
     assert "gradient stops</tspan>" not in windows(4, 4).svg and "gradient stops</tspan>" in windows(6, 3).svg
     height = lambda d: XML.fromstring(d.svg).get("viewBox").split()[3]

@@ -220,7 +220,7 @@ def _draw(where, title, plan, upto, highlight, values, gradients):
     given = [*_numbers(canvas, where, "values", values, places, 0, ""),
              *_numbers(canvas, where, "gradients", gradients, places, 16, "back")]
     seen = [plan.stages[stage] for stage in there] + given
-    seen += [f"The edge {name} is highlighted" for name in edges if name in hot]
+    seen += [f"the edge {name} is highlighted" for name in edges if name in hot]
     stage = "" if upto == "all" else f"; up to {PARTS[upto]}"
     return canvas.drawing(f"{title}{stage}.", f"{title}{stage}: " + "; ".join(seen) + ".")
 

@@ -129,8 +129,10 @@ def _checked(nodes, edges):
     if not isinstance(nodes, dict) or not 0 < len(nodes) <= MOST:
         got = len(nodes) if isinstance(nodes, dict) else type(nodes).__name__
         raise InputError(must_be("graph", "nodes", f"{{name: operation}} of 1 to {MOST} nodes", got))
-    if not all(isinstance(text, str) for pair in nodes.items() for text in pair) or "" in nodes:
-        raise InputError(must_be("graph", "nodes", "{name: operation}, both text", repr(nodes)))
+    for name, operation in nodes.items():
+        if not isinstance(name, str) or not isinstance(operation, str) or not name or "->" in name:
+            what = "{name: operation}, both text, without '->' in a name"
+            raise InputError(must_be("graph", "nodes", what, f"{name!r}: {operation!r}"))
     pairs = []
     for edge in edges if isinstance(edges, (list, tuple)) else [edges]:
         if not isinstance(edge, (tuple, list)) or len(edge) != 2:

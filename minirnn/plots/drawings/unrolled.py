@@ -109,17 +109,18 @@ def windows(T, length, stride=None):
     """Truncated backpropagation through time: which steps each gradient reaches, while the state goes on -> Drawing.
 
     Every ``stride`` steps (left out: ``length``) the losses since the last time send a gradient back over at most
-    ``length`` steps. windows(12, 4) has three windows side by side, windows(12, 6, 3) four that overlap. InputError for
-    a stride above the length, which would leave losses without a gradient.
+    ``length`` steps; at the end of the sequence fewer losses are left. windows(12, 4) has three windows side by side,
+    windows(12, 6, 3) four that overlap. InputError for a stride above the length, which would leave out losses.
     """
     steps = check_count("windows", "T", T, MOST)
     length = check_count("windows", "length", length, steps)
     stride = check_count("windows", "stride", length if stride is None else stride, length)
-    ends = [*range(stride, steps, stride), steps]
+    found = _windows(steps, length, stride)
+    stops, overlaps = any(start > 1 for start, _, _ in found), any(start <= since for start, since, _ in found)
     step = max(34, min(60, (WIDEST - 74) / steps))
     side = min(28, step - 13)
     at = lambda t: 60 + step * (t - 0.5)
-    rows = _rows(ends, length)
+    rows = _rows(found)
     bottom = 78 + 34 * (1 + max(rows))
     canvas = Canvas(max(WIDEST, 60 + step * steps + 14), bottom + 26)
     canvas.text(18, 34, "h_0", "math", size=NORMAL)
@@ -128,21 +129,26 @@ def windows(T, length, stride=None):
         canvas.arrow([(before, 34), (at(t) - side / 2, 34)], f"h_{t - 1}->h_{t}", "memory")
         with canvas.group("node", "node", f"h_{t}"):
             canvas.box(at(t), 34, side, 28, "cell", t, size=SMALL, corner=6)
-    for place, (end, row) in enumerate(zip(ends, rows)):
-        start, since = max(1, end - length + 1), ends[place - 1] if place else 0
-        _window(canvas, at, start, since, end, 78 + 34 * row, step)
-    _key(canvas, bottom + 6, ends[-1] > length, stride < length)
+    for window, row in zip(found, rows):
+        _window(canvas, at, *window, 78 + 34 * row, step)
+    _key(canvas, bottom + 6, stops, overlaps)
     overlap = f", a new one every {stride}" if stride < length else ""
-    title = f"Truncated backpropagation over {length} of {steps} steps{overlap}: the state goes on, the gradient stops."
-    spans = "; ".join(f"from step {end} back to step {max(1, end - length + 1)}" for end in ends)
-    return canvas.drawing(title, f"{title} {len(ends)} windows: {spans}.")
+    ending = "the state goes on, the gradient stops" if stops else "no gradient is cut short"
+    title = f"Truncated backpropagation over {length} of {steps} steps{overlap}: {ending}."
+    spans = "; ".join(f"from step {end} back to step {start}" for start, _, end in found)
+    return canvas.drawing(title, f"{title} Windows: {spans}.")
 
 
-def _rows(ends, length):
+def _windows(steps, length, stride):
+    """[(first step, last step whose loss was counted before, last step)], as one after the other is trained on."""
+    ends = [*range(stride, steps, stride), steps]
+    return [(max(1, since + 1 - (length - stride)), since, end) for since, end in zip([0, *ends], ends)]
+
+
+def _rows(windows):
     """The row of each window: the first that is free."""
     free, rows = [], []
-    for end in ends:
-        start = max(1, end - length + 1)
+    for start, _, end in windows:
         row = next((r for r, until in enumerate(free) if until < start), len(free))
         free[row:row + 1] = [end]
         rows.append(row)
