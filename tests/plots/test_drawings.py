@@ -249,6 +249,17 @@ def test_a_graphs_edges_lead_to_the_right_and_a_leaf_stands_before_its_user():
     assert abs(starts["b->a"] - starts["u_1->a"]) < 20 < starts["b->a"] - starts["w->u_1"]
 
 
+def test_a_curve_goes_through_its_points_and_turns_only_there():
+    canvas = Canvas(100, 100)
+    canvas.curve([(0, 10), (40, 90), (60, 70), (80, 20), (100, 10)], "way", head=False)
+    d = re.search(r'class="line" d="M([^"]*)"', canvas.drawing("A curve", "A curve.").svg)[1]
+    heights = [[float(n) for n in part.split()][1::2] for part in d.split("C")]
+    assert [part[-1] for part in heights] == [10, 90, 70, 20, 10]
+    bends = [height for part in heights for height in part]
+    assert bends[:4] == sorted(bends[:4]) and bends[3:] == sorted(bends[3:], reverse=True)
+    assert bends[4:7] != [90, 70, 70]  # on its way down it does not rest at a point
+
+
 def test_the_way_of_a_gradient_is_lit_and_its_arrows_turn_round():
     assert lit_edges(unrolled(4, highlight="L_3->x_2")) == {"h_3->L_3", "h_2->h_3", "x_2->h_2"}
     assert lit_edges(unrolled(4, highlight="L_1->x_1")) == {"h_1->L_1", "x_1->h_1"}

@@ -175,11 +175,13 @@ class Canvas:
         self._line(path, _head(*points[-2:]) if head else "", name, kind, hot, dashed)
 
     def curve(self, points, name="", kind="", hot=False, head=True, dashed=False):
-        """A smooth line through points from left to right, horizontal at each; otherwise as ``arrow``."""
+        """A smooth line through points from left to right, horizontal at both ends; otherwise as ``arrow``."""
         points = [*points[:-1], (points[-1][0] - (HEAD - 2) * head, points[-1][1])]
         path = f"M{_n(points[0][0])} {_n(points[0][1])}"
-        for (a, b), (c, d) in zip(points, points[1:]):
-            path += f"C{_n((a + c) / 2)} {_n(b)} {_n((a + c) / 2)} {_n(d)} {_n(c)} {_n(d)}"
+        slopes = _slopes(points)
+        for (a, b), (c, d), m, n in zip(points, points[1:], slopes, slopes[1:]):
+            middle, half = _n((a + c) / 2), (c - a) / 2
+            path += f"C{middle} {_n(b + m * half)} {middle} {_n(d - n * half)} {_n(c)} {_n(d)}"
         x, y = points[-1]
         self._line(path, _head((x, y), (x + HEAD - 2, y)) if head else "", name, kind, hot, dashed)
 
@@ -210,6 +212,13 @@ class Canvas:
 
 def _n(value):
     return f"{round(float(value), 1):g}"
+
+
+def _slopes(points):
+    """Of a curve that turns only at the points: 0 at the ends and where it turns, else the lesser slope beside it."""
+    rises = [(d - b) / (c - a) for (a, b), (c, d) in zip(points, points[1:])]
+    inner = [0 if m * n <= 0 else min(m, n, key=abs) for m, n in zip(rises, rises[1:])]
+    return [0, *inner, 0]
 
 
 def _towards(start, end, length):
