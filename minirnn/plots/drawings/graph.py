@@ -25,9 +25,9 @@ def graph(nodes, edges, values=None, gradients=None, highlight=(), title="A comp
     """
     nodes, edges = _checked(nodes, edges)
     names = {f"{a}->{b}": (a, b) for a, b in edges}
-    hot = check_names("graph", "highlight", highlight, {*nodes, *names}, "a node or an edge")
+    hot = check_names("graph", "highlight", highlight, [*nodes, *names], "a node or an edge")
     values = check_numbers("graph", "values", values, nodes, "a node")
-    gradients = check_numbers("graph", "gradients", gradients, {*nodes, *names}, "a node or an edge")
+    gradients = check_numbers("graph", "gradients", gradients, [*nodes, *names], "a node or an edge")
     layers, ways = _layers(nodes, edges)
     leaves = {name for name in nodes if all(b != name for _, b in edges)}
     rows = _rows(layers, ways, leaves)

@@ -119,11 +119,11 @@ def _drawn(T, units, sampling, rate, seed):
 def _given(mask):
     try:
         kept = np.asarray(mask)
-        good = kept.ndim == 2 and kept.dtype.kind in "biuf"
+        good = kept.ndim == 2 and kept.dtype.kind in "biuf" and np.isfinite(kept).all()
     except ValueError:
         kept, good = None, False
     if not good or not (1 <= kept.shape[0] <= MOST_STEPS and 1 <= kept.shape[1] <= MOST_UNITS):
-        got = type(mask).__name__ if kept is None else f"shape {kept.shape}"
-        what = f"(T, units) numbers, at most ({MOST_STEPS}, {MOST_UNITS})"
+        got = type(mask).__name__ if kept is None else f"{kept.dtype} of shape {kept.shape}"
+        what = f"(T, units) finite numbers, at most ({MOST_STEPS}, {MOST_UNITS})"
         raise InputError(must_be("masks_in_time", "mask", what, got))
     return kept != 0

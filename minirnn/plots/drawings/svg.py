@@ -249,9 +249,10 @@ def _path(points, corner):
 
 
 def check_name(where, argument, name, known, what):
-    """``name`` where it is one of ``known``; otherwise InputError, with the nearest: edge "f->fc", got "f->fk"."""
-    if name not in known:
-        cause = near(name, known) if isinstance(name, str) else ""
+    """``name`` where it is one of ``known``; else InputError with the nearest, "f->fc" for "f->fk" and for "f"."""
+    if not isinstance(name, str) or name not in known:
+        leads = [edge for edge in known if edge.startswith(f"{name}->")]
+        cause = f"did you mean {leads[0]}?" if leads else near(name, known) if isinstance(name, str) else ""
         choices = what if len(known) > 8 else f"one of {', '.join(known)}"
         raise InputError(must_be(where, argument, choices, repr(name), cause))
     return name
