@@ -31,7 +31,7 @@ ARROWS = {
     "optim": {"array", "autograd", "errors"},
     "data": {"array", "errors", "files", "options"},
     "metrics": {"array", "errors"},
-    "plots": {"array", "errors"},
+    "plots": {"array", "autograd", "errors", "files"},
     "models": {"array", "autograd", "bptt", "cells", "data", "errors", "experiments", "files", "memory_limit",
                "metrics", "nn", "ops", "optim", "options", "plots", "terminal", "threads", "train", ""},
     "gradcheck": {"array", "autograd", "bptt", "cells", "errors", "kernels", "memory_limit", "models", "nn", "ops",
