@@ -54,6 +54,8 @@ HOSTILE = {
     "fork_bomb": (ANSWER + "for _ in range(30): os.fork()", 10),
     "fork_below_python": (ANSWER + LIBC + "if libc.fork() == 0:\n    libc.setsid()\n    time.sleep(600)", 10),
     "memory_hog": (ANSWER + "kept = []\nwhile True: kept.append(np.zeros(3 * 10**7))", 10),
+    "much_memory": (ANSWER + "np.zeros(2 * 10**8)\nprint('GOT memory')", 10),
+    "large_file": (ANSWER + "with open('f', 'wb') as f: f.truncate(2**25)\nprint('GOT a file')", 10),
     "memory_in_answer": (WORK.format("np.ones((10**5, 10**5))"), 0),
     "sys_exit": (ANSWER + "sys.exit(0)", 10),
     "os_exit": (ANSWER + "os._exit(0)", 0),
