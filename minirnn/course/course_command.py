@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import warnings
+import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -26,6 +27,7 @@ examples: minirnn course assign 02d --out handout
 
 Each form has --help."""
 FORMATS = ("plain", "nbgrader")
+LONGEST = 200  # bytes of a submission's name, that its feedback bears too
 
 
 def main(argv):
@@ -136,7 +138,8 @@ def _grade(options):
                 _keep(feedback, found)
                 print(_line(found), flush=True)
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            judge.stop()
             raise
     write_atomically(table, _table([rows[path] for path in paths]).encode())
     print(f"{table}: {len(paths)} submissions; what they lack is in {feedback}")
@@ -151,7 +154,10 @@ def _not_to_be_read(*folders):
 
 
 def _keep(folder, found):
-    file = folder / f"{found['submission']}.json"
+    *above, name = found["submission"].split("/")
+    if len(os.fsencode(name)) > LONGEST:
+        name = f"{name[:LONGEST // 8]}-{zlib.crc32(os.fsencode(name)):08x}"
+    file = folder.joinpath(*above, f"{name}.json")
     make_folder(file.parent)
     with naming(file):
         write_atomically(file, (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())

@@ -4,6 +4,8 @@ import csv
 import ctypes
 import json
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -52,6 +54,8 @@ HOSTILE = {
     "fork_bomb": (ANSWER + "for _ in range(30): os.fork()", 10),
     "fork_below_python": (ANSWER + LIBC + "if libc.fork() == 0:\n    libc.setsid()\n    time.sleep(600)", 10),
     "memory_hog": (ANSWER + "kept = []\nwhile True: kept.append(np.zeros(3 * 10**7))", 10),
+    "much_memory": (ANSWER + "np.zeros(2 * 10**8)\nprint('GOT memory')", 10),
+    "large_file": (ANSWER + "with open('f', 'wb') as f: f.truncate(2**25)\nprint('GOT a file')", 10),
     "memory_in_answer": (WORK.format("np.ones((10**5, 10**5))"), 0),
     "sys_exit": (ANSWER + "sys.exit(0)", 10),
     "os_exit": (ANSWER + "os._exit(0)", 0),
@@ -128,6 +132,7 @@ def graded(tmp_path_factory):
     (folder / "link.py").symlink_to("/etc/hostname")
     os.mkfifo(folder / "fifo.py")
     (folder / "=cmd|x\x1b[2J.py").write_text(HEAD + ANSWER)
+    (folder / f"{'long' * 60}.py").write_text(HEAD + ANSWER)
     (folder / "group").mkdir()
     (folder / "group" / "inside.py").write_text(HEAD + ANSWER)
     os.environ["MINIRNN_TEST_SECRET"] = "1"
@@ -142,9 +147,9 @@ def graded(tmp_path_factory):
     assert status == 0
     with open(base / "points.csv", newline="") as file:
         table = {row["submission"]: row for row in csv.DictReader(file)}
-    feedback = {p.relative_to(base / "points_feedback").as_posix()[: -len(".json")]: json.loads(p.read_text())
-                for p in (base / "points_feedback").rglob("*.json")}
-    return feedback, table, base
+    told = [json.loads(path.read_text()) for path in (base / "points_feedback").rglob("*.json")]
+    assert (base / "points_feedback" / "group" / "inside.py.json").exists()
+    return {found["submission"]: found for found in told}, table, base
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -158,7 +163,7 @@ def test_a_hostile_submission_costs_only_itself(name, graded):
 
 
 @pytest.mark.parametrize("name", ["aa_innocent.py", "zz_innocent.py", "changed_ids.ipynb", "group/inside.py",
-                                  "=cmd|x\x1b[2J.py"])
+                                  "=cmd|x\x1b[2J.py", f"{'long' * 60}.py"])
 def test_the_innocent_among_them_keep_their_points(name, graded):
     found = graded[0][name]
     assert found["points"] == 10 and found["status"] == "graded", found
@@ -174,7 +179,7 @@ def test_what_is_no_submission_is_said_in_a_line(name, graded):
 def test_nothing_is_left_of_them(graded):
     _, table, base = graded
     assert not (base / "outside").exists() and (base / "submissions" / "zz_innocent.py").exists()
-    assert len(table) == len(HOSTILE) + len(FILES) + 7
+    assert len(table) == len(HOSTILE) + len(FILES) + 8
     assert "'=cmd|x\\x1b[2J.py" in table  # no formula, no escape sequence
     if ON_LINUX:
         home = f"HOME={base / 'temporary'}".encode()
@@ -197,6 +202,8 @@ def test_what_was_refused_is_said(graded):
     assert "own folder only" in said("deletes_others") and "subprocess.Popen" in said("starts_programs")
     assert "MemoryError" in said("memory_hog") and "os.kill" in said("kills_the_grader")
     assert "its process has ended" in said("os_exit") and "SyntaxError" in said("does_not_compile")
+    assert feedback["endless_answer.py"]["status"] == "graded" and feedback["raises.py"]["status"] == "graded"
+    assert feedback["does_not_compile.py"]["status"] == "no answers"
     assert "cell 1, line" in said("raises") and "endless loop" in said("endless_cell")
     assert "did you mean gru mix" in said("odd_names") and "may not read" in said("reads_others")
     assert "cell 4: it raised ZeroDivisionError" in " ".join(feedback["changed_ids.ipynb"]["notes"])
@@ -232,6 +239,22 @@ def test_the_kernel_holds_the_walls_too(graded, tmp_path):
         finally:
             os._exit(5)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_control_c_ends_it_with_everything_it_started(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.py").write_text("while True: pass")
+    command = [sys.executable, "-m", "minirnn", "course", "grade", "in", "--csv", "p.csv"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    grader = subprocess.Popen(command, cwd=tmp_path, env=environment, start_new_session=True, stderr=subprocess.PIPE,
+                              text=True)
+    while not list(tmp_path.glob("submission-*")):
+        time.sleep(0.05)
+    time.sleep(0.5)
+    grader.send_signal(signal.SIGINT)
+    assert "interrupted" in grader.communicate(timeout=20)[1] and grader.returncode == 130
+    assert not list(tmp_path.glob("submission-*"))
+    assert not [p for p in Path("/proc").glob("[0-9]*/environ") if _holds(p, f"HOME={tmp_path}".encode())]
 
 
 def test_a_solved_assignment_earns_everything(tmp_path, capsys):

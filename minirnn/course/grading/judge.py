@@ -24,6 +24,7 @@ KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "SYSTEMROOT")  # of the environm
 ONE_THREAD = ("MINIRNN_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 MARK = "MINIRNN_GRADING"  # in the environment of a submission's process and of whatever it starts
 ANSWERS = 200  # of one submission, that are looked at
+_RUNNING = set()  # processes of submissions
 NOTES, LINE = 20, 300  # of what a process says of itself: lines, characters
 
 
@@ -55,6 +56,8 @@ def grade(path, name, limits, chapter=None):
         status, notes = "stopped", [*notes, str(error)]
     except Exception as error:  # whatever else a submission makes of the grader costs it alone
         status, notes = "stopped", [*notes, in_words(error)]
+    if status == "graded" and not found:
+        status = "no answers"
     exercises = [_told(exercise, found.get(exercise.name)) for exercise in _expected(found, chapter)]
     return {
         "submission": name, "status": status, "points": sum(e["points"] for e in exercises),
@@ -158,15 +161,23 @@ def _process(limits):
         with open(os.path.join(folder, ".output"), "ab") as output:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
                                        cwd=folder, pass_fds=(theirs[0], mine[1]), start_new_session=True)
+        _RUNNING.add(process)
         os.close(theirs[0])
         os.close(mine[1])
         yield _Asking(Channel(mine[0], theirs[1]), time.monotonic() + limits.seconds, job)
     finally:
         if process is not None:
             _end(process, mark)
+            _RUNNING.discard(process)
         for end in (mine[0], theirs[1]):
             os.close(end)
         _remove(folder)
+
+
+def stop():
+    """Kill every submission that runs now: whoever waits for its answers goes on at once."""
+    for process in list(_RUNNING):
+        process.kill()
 
 
 def _end(process, mark):
