@@ -235,9 +235,9 @@ def test_points_for_those_who_mark_ignore_what_was_tried(capsys):
 
 STEP = tasks.find("lstm step")
 CATALOGUE = [
-    ("dc + dh * o * (1 - tanh_c**2)", "dh * o * (1 - tanh_c**2)", "dc misses what the next step hands back"),
-    ("df * f * (1 - f)", "df * f", "the forget gate's sigmoid derivative misses 1 - f"),
-    ("dc * f, da.T", "dc * i, da.T", "the memory's path back is scaled by the input gate, not the forget gate"),
+    ("dc + dh * o * (1 - tanh_c**2)", "dh * o * (1 - tanh_c**2)", "dc = dh * o *"),
+    ("df * f * (1 - f)", "df * f", "the sigmoid derivative of the forget gate is written f, without 1 - f"),
+    ("dc * f, da.T", "dc * i, da.T", "dc_prev is dc * i, it should be dc * f"),
     ("da.T @ x, da.T @ h_prev, da.sum(axis=0)", "da.T @ x / 3, da.T @ h_prev / 3, da.mean(axis=0)",
      "the mean over the batch is taken where the sum belongs"),
     ("da @ weight_hh", "da @ weight_hh[:3]", "it raised ValueError"),

@@ -24,6 +24,7 @@ from minirnn.course.exercises.exercise import Report
 from minirnn.course.exercises.guard import StudentError
 from minirnn.errors import InputError, must_be, near
 from minirnn.gradcheck import mutants, random_problem
+from minirnn.gradcheck.bugs.derived import source_of
 from minirnn.gradcheck.recurrent import gradients, named
 
 CELLS = {"rnn": RNN(), "lstm": LSTM(), "gru": GRU(), "gru_reset_after": GRU(reset_after=True)}
@@ -31,7 +32,7 @@ GIVEN_AWAY = ("0 * ", "1 * ", "\n", "ACTIVATIONS[")  # what nobody writes by mis
 OTHER_NAMES = {"da": ("delta", "d_a", "grad_a"), "dx": ("d_x", "grad_x"), "dh_in": ("d_in", "back", "grad_in"),
                "dweights": ("grads", "dw"), "dbias": ("db", "d_b", "grad_b"), "slope": ("derivative", "dphi")}
 LONG = re.compile(r", (weight_hh|bias_ih|bias_hh)=")  # where a call of Weights goes on in a line of its own
-SLIP = 60  # characters: more is no slip
+SLIP = 40  # characters more than the right code has: what is longer is no slip
 TELLING = 1e-3  # of a gradient: a slip must change some gradient by more
 
 
@@ -123,7 +124,8 @@ def _slips(cell):
     problem = random_problem(CELLS[cell])
     right, found = gradients(problem), []
     for mutant in mutants.mutants_of(CELLS[cell]):
-        plain = not any(mark in wrong or len(wrong) > SLIP for _, wrong in mutant.edits for mark in GIVEN_AWAY)
+        plain = not any(mark in wrong or len(wrong) > len(right_one) + SLIP
+                        for right_one, wrong in mutant.edits for mark in GIVEN_AWAY)
         if plain and mutant.function is not bptt.explicit_backward:
             wrong = mutants.gradients(mutant, problem)
             if any(np.abs(wrong[n] - g).max() > TELLING * np.abs(g).max() for n, g in right.items()):
@@ -137,11 +139,7 @@ def _hunt(cell, seed, mutant):
     rng = np.random.default_rng(seed)
     texts, right = [], []
     for function in functions:
-        clean = textwrap.dedent(inspect.getsource(function))
-        slipped = clean
-        for good, bad in mutant.edits if function is mutant.function else ():
-            slipped = slipped.replace(good, bad)
-        one, two = _shuffled(clean, slipped, rng)
+        one, two = _shuffled(*_with_and_without(function, mutant, CELLS[cell]), rng)
         right.append(one)
         texts.append(two)
     source = "\n\n\n".join(texts)
@@ -150,6 +148,16 @@ def _hunt(cell, seed, mutant):
     scope = {**operands.affine_backward.__globals__, **step.__globals__}
     exec(compile(source, f"<hunt {cell} {seed}>", "exec"), scope)
     return Hunt(cell, seed, source, tuple(lines), mutant.says, scope["step_backward"])
+
+
+def _with_and_without(function, mutant, cell):
+    """A function's source as it is, and with the slip if it is made there."""
+    if function is mutant.function and mutant.source is not None:
+        return source_of(cell), mutant.source
+    clean = slipped = textwrap.dedent(inspect.getsource(function))
+    for good, bad in mutant.edits if function is mutant.function else ():
+        slipped = slipped.replace(good, bad)
+    return clean, slipped
 
 
 def _shuffled(clean, slipped, rng):

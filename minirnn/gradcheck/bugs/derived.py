@@ -48,6 +48,11 @@ def derived(cell):
     return tuple(found.values())
 
 
+def source_of(cell):
+    """The source of a cell's ``step_backward`` for this form, which the derived bugs are edits of."""
+    return ast.unparse(_specialised(cell))
+
+
 def _specialised(cell):
     """The syntax tree of the cell's ``step_backward`` for this form: no branch on its settings is left."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(type(cell).step_backward)))
