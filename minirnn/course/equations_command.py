@@ -57,7 +57,8 @@ def main(argv):
 def _facts(equation):
     """All that is known of an equation, for JSON."""
     places = [d._asdict() | {"text": plain(d.latex), "words": as_text(d.words)} for d in equation.derivations]
-    return asdict(equation) | {"name": equation.name, "chapters": equation.chapters, "derivations": places}
+    return asdict(equation) | {"name": equation.name, "chapters": equation.chapters, "statements": equation.statements,
+                               "derivations": places}
 
 
 def _print(equations, form):

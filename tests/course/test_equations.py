@@ -85,7 +85,7 @@ def test_statements_come_before_what_follows_from_them_and_docstrings_are_none()
 
 
 def test_a_derivation_has_its_formula_words_section_and_cell(tmp_path):
-    text = ("# A title\n\n## Derivation\n\nFirst, see e.g. $a. B$. Then the **gate** opens\nand lets through:\n\n"
+    text = ("# A title\n\n## Derivation\n\nFirst, $a. B$. Then, e.g. (say) the **gate** opens\nand lets through:\n\n"
             "$$a = b \\tag{4.1.1}$$\n$$c \\tag{4.1.2}$$\n\n### Later `part`\n\n$$d \\tag{4.1.3}$$\n\n"
             "has no words before it. It goes on.\n\n| a | table |\n\n\\begin{align}e \\tag{4.1.4}\\end{align}\n\n"
             "And: \n\n$$f \\tag{4.1.5}$$\n\n```\n### no heading\n$$g \\tag{4.1.6}$$\n```\n")
@@ -94,7 +94,7 @@ def test_a_derivation_has_its_formula_words_section_and_cell(tmp_path):
     path.write_text(json.dumps({"cells": cells}))
     found = {number: d for (_, number), d in derived(path).items()}
     assert list(found) == ["4.1.1", "4.1.2", "4.1.3", "4.1.4", "4.1.5"]
-    first = "Then the **gate** opens and lets through:"
+    first = "Then, e.g. (say) the **gate** opens and lets through:"
     assert found["4.1.1"] == ("07_made", 2, "A title", "a = b", first)
     assert found["4.1.2"] == ("07_made", 2, "A title", "c", first)
     assert found["4.1.3"] == ("07_made", 2, "Later `part`", "d", "… has no words before it.")
@@ -125,7 +125,8 @@ def test_equations_are_asked_for_in_the_ways_people_write_them():
     for words, names in asked.items():
         assert list(chosen(every, words.split())) == [name.replace("_", " ") for name in names.split()], words
     refused = {"2.2.55": r"\(2.2.55\); did you mean \(2.2.5\)\?", "7": r"\(7\); did you mean \(graves 7\)\?",
-               "g4": r"did you mean \(speed G4\)", "zforcing": "try minirnn equations", "2.2.6-2.2.4": "did you mean",
+               "g4": r"did you mean \(speed G4\)", "zforcing": "try minirnn equations", "graves zforcing": r"\(zforcing\)",
+               "2.2.6-2.2.4": "did you mean",
                "graves 70": r"\(graves 70\); did you mean \(graves 7\)", "2.2.4-x": r"\(x\)", "()": "try minirnn"}
     for words, message in refused.items():
         with pytest.raises(InputError, match="no code, test or chapter cites .*" + message):
