@@ -38,7 +38,7 @@ def main(argv):
     if options is None:
         return 0
     if options.html and options.html.suffix != ".html":
-        cause = f"an equation stands before the option: minirnn equations {options.html} --html"
+        cause = "an equation stands before the option, as in minirnn equations 2.2.5 --html"
         raise InputError(must_be("equations", "--html", "a FILE that ends in .html", options.html, cause))
     every = collect(checkout())
     equations = chosen(every, options.name) if options.name else every

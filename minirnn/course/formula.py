@@ -1,13 +1,9 @@
-r"""A chapter's LaTeX for other readers: as one line of Unicode for a terminal, as MathML for a page.
+r"""A chapter's LaTeX as a line of Unicode for a terminal.
 
 plain(r"\mathbf{c}_t = \mathbf{f}_t \odot \mathbf{c}_{t-1}") is "c_t = f_t ⊙ c_{t-1}".
 """
 
-import html
 import re
-import unicodedata
-
-from minirnn.errors import InputError
 
 LETTERS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "epsilon": "ϵ", "varepsilon": "ε", "zeta": "ζ", "eta": "η",
@@ -33,7 +29,7 @@ SIZES = {"left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", 
 BLANKS = {r"\,": " ", r"\ ": " ", r"\;": " ", r"\:": " ", r"\!": "", r"\quad": "   ", r"\qquad": "   ", "~": " "}
 RAISED = str.maketrans("0123456789+-*", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻*")
 _TOKEN = re.compile(r"\\[a-zA-Z]+\s*|\\.|\s+|\d+(?:\.\d+)?|.", re.S)
-_PLUS_IS = r"\mathrel{+}="
+PLUS_IS = r"\mathrel{+}="
 
 
 class _Unknown(Exception):
@@ -43,7 +39,7 @@ class _Unknown(Exception):
 def plain(latex):
     """One line of Unicode, or one a row of an aligned formula; the LaTeX as it stands where that is not easy."""
     try:
-        reader = _Reader(latex.replace(_PLUS_IS, r"\pluseq "))
+        reader = _Reader(latex.replace(PLUS_IS, r"\pluseq "))
         lines = "\n".join(reader.rows(None)).split("\n")
         return "\n".join(" ".join(line.split()).replace("\x00", "   ") for line in lines)
     except _Unknown:
@@ -225,7 +221,8 @@ def joined(parts):
         elif kind == "sign" and text in ",;:":
             line, last, gap = f"{line.rstrip()}{text} ", "open", False
         elif kind == "sign" and (last != "open" and last != "sign" or text not in "+-"):
-            line, last, gap = line.rstrip() + (text if text in "/|" else f" {text} "), "sign", False
+            line = line if text == "|" and last == "sign" else line.rstrip()  # a + |b|
+            line, last, gap = line + (text if text in "/|" else f" {text} "), "sign", False
         else:
             near = kind == "sign" or last in ("open", "sign", "prefix") or kind == "close"
             line += ("" if near else _between(last, before, kind, text, gap)) + text
@@ -244,43 +241,3 @@ def _between(last, before, kind, text, gap):
 
 def _short(text):
     return len(text.rstrip("′ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹")) == 1 or text.isdigit()
-
-
-# MathML's elements that a formula may have, and of how many parts those are that have a fixed number
-MATHML = {"math": 1, "mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2,
-          "munderover": 3} | dict.fromkeys(("mrow", "mi", "mn", "mo", "mtext", "mspace", "mstyle", "msqrt", "mtable",
-                                            "mtr", "mtd", "mpadded"))
-KEPT = {"alttext", "display", "displaystyle", "scriptlevel", "minsize", "maxsize", "stretchy", "fence", "form",
-        "columnalign", "width", "linethickness", "accent", "movablelimits", "lspace", "rspace", "mathvariant"}
-
-
-def mathml(latex, display=False):
-    """A formula as MathML for a page, in a line of its own with ``display``; the LaTeX stands in its alttext.
-
-    InputError where latex2mathml is not installed, ValueError with the reason for a formula that it cannot convert.
-    """
-    try:
-        from latex2mathml.converter import convert_to_element
-    except ImportError:
-        raise InputError("equations: latex2mathml is not installed; install minirnn[course]") from None
-    known = latex.replace("aligned}", "align*}").replace(_PLUS_IS, r"\;\text{+=}\;")
-    try:
-        tree = convert_to_element(known, display="block" if display else "inline")
-    except Exception as error:  # its errors share no class of their own, and a StopIteration is among them
-        raise ValueError(f"latex2mathml: {type(error).__name__} {error}".strip()) from error
-    tree.set("alttext", " ".join(latex.split()))
-    return _element(tree)
-
-
-def _element(tree):
-    """A tree as text: what MathML has, all else refused, every text escaped, bold letters as letters in bold."""
-    tag, text = tree.tag, html.unescape(tree.text or "")
-    if tag not in MATHML or MATHML[tag] not in (None, len(tree)) or "\\" in text or text == "&":
-        raise ValueError(f"latex2mathml left {text or tag!r}")
-    kept = {name: value for name, value in tree.attrib.items() if name in KEPT}
-    if text == "~":  # a relation, which the library takes for a name
-        tag, text, kept = "mo", "∼", {"lspace": ".28em", "rspace": ".28em"}
-    if text and "BOLD" in unicodedata.name(text[0], ""):
-        text, kept = unicodedata.normalize("NFKC", text), kept | {"class": "bold", "mathvariant": "normal"}
-    kept = "".join(f' {name}="{html.escape(value)}"' for name, value in kept.items())
-    return f"<{tag}{kept}>{html.escape(text)}{''.join(map(_element, tree))}</{tag}>"

@@ -3,7 +3,8 @@
 import html
 import re
 
-from minirnn.course.formula import mathml, plain
+from minirnn.course.formula import plain
+from minirnn.course.mathml import NotConverted, mathml
 
 _INLINE = re.compile(r"\$(?P<math>[^$]+)\$|`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|\*(?P<em>[^\s*][^*]*)\*"
                      r"|\[(?P<link>[^\]]+)\]\([^)]*\)", re.S)
@@ -34,6 +35,6 @@ def formula(latex, failed, display=False):
     """A formula in MathML, or its LaTeX where ``failed(latex, reason)`` had to be told."""
     try:
         return mathml(latex, display)
-    except ValueError as error:
+    except NotConverted as error:
         failed(latex, error)
         return f"<code>{html.escape(latex)}</code>"

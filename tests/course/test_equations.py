@@ -125,8 +125,8 @@ def test_equations_are_asked_for_in_the_ways_people_write_them():
     for words, names in asked.items():
         assert list(chosen(every, words.split())) == [name.replace("_", " ") for name in names.split()], words
     refused = {"2.2.55": r"\(2.2.55\); did you mean \(2.2.5\)\?", "7": r"\(7\); did you mean \(graves 7\)\?",
-               "g4": r"did you mean \(speed G4\)", "zforcing": "try minirnn equations", "graves zforcing": r"\(zforcing\)",
-               "2.2.6-2.2.4": "did you mean",
+               "g4": r"did you mean \(speed G4\)", "zforcing": "try minirnn equations",
+               "graves zforcing": r"\(zforcing\)", "2.2.6-2.2.4": "did you mean",
                "graves 70": r"\(graves 70\); did you mean \(graves 7\)", "2.2.4-x": r"\(x\)", "()": "try minirnn"}
     for words, message in refused.items():
         with pytest.raises(InputError, match="no code, test or chapter cites .*" + message):

@@ -1,6 +1,7 @@
 """The formula sheet: one page without network, every equation of every chapter, nothing unescaped."""
 
 import re
+import sys
 from html.parser import HTMLParser
 
 from minirnn.cli import main
@@ -83,6 +84,14 @@ def test_a_formula_that_cannot_be_converted_stands_as_latex_and_is_told():
     page = Page(sheet(hostile(latex=r"\foo{<}", words=r"as $\bar$ $"), told.append))
     assert r"\foo{<}" in page.words and len(told) == 2
     assert told[0].startswith(r"equations: thesis (9.1.1): '\\foo{<}' is shown as LaTeX: latex2mathml")
+
+
+def test_without_the_library_nothing_is_written_and_the_text_form_works(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
+    assert main(["equations", "--html", str(tmp_path / "a.html")]) == 2
+    assert capsys.readouterr().err == "minirnn: equations: latex2mathml is not installed; install minirnn[course]\n"
+    assert not list(tmp_path.iterdir())
+    assert main(["equations", "2.2.5"]) == 0 and "⊙" in capsys.readouterr().out
 
 
 def test_words_that_two_equations_share_are_hidden_in_the_second_and_no_chapter_is_said():
