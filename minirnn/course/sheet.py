@@ -102,9 +102,10 @@ def _article(e, words, again, say):
               ((len(e.code) - len(computed[:1]), "other line"), (len(e.tests), "test")) if n]
     folded = f"<details><summary>{' and '.join(counts)}</summary>{_lines(e, others)}</details>" if others else ""
     number = html.escape(e.name.replace(" ", "-"))
+    said = f"<p{' class=again' * again}>{as_html(words, failed)}</p>" if words else ""
     return (f"<article id='eq-{number}' data-name='{html.escape(e.cited)}'><div class=row>"
             f"<div class=formula>{shown}</div><a class=number href='#eq-{number}'>({html.escape(e.name)})</a></div>"
-            f"<p{' class=again' * again}>{as_html(words, failed)}</p>{_lines(e, computed[:1])}{folded}</article>\n")
+            f"{said}{_lines(e, computed[:1])}{folded}</article>\n")
 
 
 def _lines(e, places):

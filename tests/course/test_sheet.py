@@ -53,7 +53,7 @@ def test_the_sheet_has_every_equation_and_links_that_lead_somewhere(tmp_path, ca
     for e in every.values():
         assert all(place in page.words for place in (*e.code, *e.tests))
     assert not re.search(r"https?://|src=|@import|url\(", text) and "prefers-color-scheme: dark" in text
-    assert "@media print" in text and "width=device-width" in text and "undefined" not in text
+    assert "@media print" in text and "width=device-width" in text and "<p></p>" not in text
 
 
 def test_a_sheet_of_one_equation_beside_json_and_under_the_default_name(tmp_path, capsys, monkeypatch):
