@@ -14,14 +14,16 @@ from minirnn.errors import InputError, must_be, near
 METAVARS = {int: "N", float: "X", str: "TEXT"}
 
 
-def option(default=MISSING, help="", *, name=None, metavar=None, choices=None, positional=False, group="options"):
+def option(default=MISSING, help="", *, name=None, metavar=None, choices=None, positional=False, group="options",
+           bare=None):
     """A field that ``read`` makes an option of: ``steps: int = option(40, "time steps")`` is --steps N.
 
     A bool is a switch; a tuple takes several; with None as default it is left out. name: another name than the field's.
-    choices: what it may be. positional: it stands without a name. group: under which heading the help lists it.
+    choices: what it may be. positional: it stands without a name. group: under which heading the help lists it. bare:
+    what it is where its name stands without a value.
     """
     known = {"help": help, "name": name, "metavar": metavar, "choices": choices, "positional": positional,
-             "group": group}
+             "group": group, "bare": bare}
     return field(default=default, metadata=known)
 
 
@@ -108,6 +110,8 @@ def _add(group, each, hint):
         what["nargs"] = "*" if rule["positional"] else "+"
     elif rule["positional"] and default is not MISSING:
         what["nargs"] = "?"
+    elif rule["bare"] is not None:
+        what |= {"nargs": "?", "const": rule["bare"]}
     group.add_argument(*names, type=typed(kind), **what)
 
 

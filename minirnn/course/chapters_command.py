@@ -1,4 +1,4 @@
-"""``minirnn chapters list|run|build``."""
+"""``minirnn chapters list|run|build|open``."""
 
 import importlib.util
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from minirnn.course import chapters
 from minirnn.course.equations import checkout
+from minirnn.course.opening import open_copy
 from minirnn.errors import InputError, must_be
 from minirnn.options import option, read_one_of
 from minirnn.threads import threads_of_kernels
@@ -48,9 +49,22 @@ class Build:
         metavar="FOLDER")
 
 
+@dataclass(frozen=True)
+class Open:
+    """Open a chapter in JupyterLab or Jupyter Notebook: a copy that is yours and never written over. Example: minirnn
+    chapters open 02c
+    """
+
+    name: str = option(help="a chapter, as 02c or 02c_recurrent_networks_and_bptt", metavar="CHAPTER", positional=True)
+    out: Path = option(Path("course"), "where your copies are", metavar="FOLDER")
+    no_browser: bool = option(False, "start no browser, print the address for one")
+    folder: Path | None = option(None, **FOLDER)
+
+
 def main(argv):
-    """Chapters of the course: list, run or build them."""
-    name, options = read_one_of({"list": List, "run": Run, "build": Build}, argv, "minirnn chapters", main.__doc__)
+    """Chapters of the course: list, run, build or open them."""
+    commands = {"list": List, "run": Run, "build": Build, "open": Open}
+    name, options = read_one_of(commands, argv, "minirnn chapters", main.__doc__)
     if options is None:
         return 0
     for package in ("nbformat", "nbclient", "ipykernel"):
@@ -61,6 +75,9 @@ def main(argv):
         raise InputError(f"chapters: folder must be an existing folder, got {folder}")
     if name == "list":
         return _list(folder, options.json)
+    if name == "open":
+        (chapter,) = chapters.find(folder, (options.name,))
+        return 1 if open_copy(chapter, options.out, not options.no_browser) else 0
     if name == "run" and options.jobs < 1:
         raise InputError(must_be("chapters", "--jobs", "at least 1", options.jobs))
     if name == "build":

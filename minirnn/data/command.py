@@ -8,7 +8,16 @@ from pathlib import Path
 
 from minirnn.data import SETS
 from minirnn.data.download import DownloadFailed, content_hash
-from minirnn.data.registry import cache_folder, data_folder, fetch, find_set, locate, missing_message, read_verified
+from minirnn.data.registry import (
+    THIS_PACKAGE,
+    cache_folder,
+    data_folder,
+    fetch,
+    find_set,
+    locate,
+    missing_message,
+    read_verified,
+)
 from minirnn.data.report import Report
 from minirnn.errors import InputError
 from minirnn.files import make_folder, write_atomically
@@ -186,8 +195,8 @@ def check_files(folder):
 def _embedded_finding(entry):
     try:
         entry.embedded()
-    except InputError as error:
-        return "absent", entry.name, str(error)
+    except (InputError, OSError) as error:
+        return "WRONG" if entry.carried_by == THIS_PACKAGE else "absent", entry.name, str(error)
     return "ok", entry.name, entry.carried_by
 
 

@@ -1,23 +1,26 @@
-"""The help texts that every Python carries (``pydoc_data.topics``): real English without a download."""
+"""The help texts of Python 3.11.7 (its ``pydoc_data.topics``), kept in this package: real English without a download,
+and the same numbers whatever Python runs. Their licence is in python_help.LICENSE.txt.
+"""
 
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 
 from minirnn.array import stream
 from minirnn.data.corpus import corpus_of
 from minirnn.data.generated_text import lexicon, sentences
-from minirnn.data.registry import DataSet
-from minirnn.errors import InputError
+from minirnn.data.registry import THIS_PACKAGE, DataSet, RemoteFile, read_verified
 
+TEXTS = RemoteFile(
+    "python_help.json.gz", "4717ccc51e2e7bd1eed2feddb0bcb5a7da19a1a923fd2f258cf81e4285e31683", 487_002, ())
 WORDS = 2000
 VALID, TEST = 0.16, 0.04  # about 60,000, 12,000 and 3,000 words
 
 
 def build(contents, origin, level="word", limit=None, shuffle_seed=0):
-    """The Corpus: topics shuffled with a fixed seed, lower case, digits as N; the 2,000 most frequent words by default.
-
-    The text is that of the running Python, so its fingerprint differs between Python versions.
+    """The Corpus: topics shuffled with a fixed seed, lower case, digits as N; by default the 2,000 most frequent words.
     """
     names = sorted(contents)
     order = stream(shuffle_seed, "shuffle topics").permutation(len(names))
@@ -37,14 +40,8 @@ def prepare(text):
 
 
 def embedded():
-    """{topic: bytes} of the running Python; InputError where a distribution has removed them."""
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:
-        raise InputError(
-            "data set python-help: this Python has no pydoc_data (some distributions leave it out); install the full"
-            " standard library, ask for the generated twin (--twin), or give your own text"
-        ) from None
+    """{topic: bytes} of the edition kept here; InputError where the file is damaged."""
+    topics = json.loads(read_verified(Path(__file__).with_name(TEXTS.path), TEXTS))
     return {name: text.encode() for name, text in topics.items()}
 
 
@@ -61,10 +58,10 @@ def twin():
 
 SET = DataSet(
     name="python-help",
-    summary="Python's own help texts, about 75,000 words; the default of the demo",
+    summary="the help texts of Python 3.11.7, about 75,000 words; the default of the demo",
     licence="Python Software Foundation License",
     build=build,
     twin=twin,
     embedded=embedded,
-    carried_by="every Python",
+    carried_by=THIS_PACKAGE,
 )

@@ -14,6 +14,7 @@ from minirnn.data.download import SPARE, Mirror, download
 from minirnn.errors import InputError, must_be, near
 
 SOURCES = ("search", "local", "twin")
+THIS_PACKAGE = "this package"  # carries a set whose text is kept in minirnn/data/
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def resume(run_folder, procedure, stored, out, quiet, end=False):
     data."""
     if procedure.data["fingerprint"] != stored.get("data_fingerprint"):
         origin = procedure.data["origin"]
-        cause = f"the run was started on other data, or another Python's help texts; origin now: {origin}"
+        cause = f"the run was started on other data; origin now: {origin}"
         where = f"resume {run_folder.path}"
         raise InputError(must_be(where, "data", "those the run was started on", "different ones", cause))
     say = sayer(out, quiet)

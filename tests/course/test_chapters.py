@@ -1,14 +1,19 @@
 """Chapters: stored with the outputs of their own cells, clean, runnable; the tool notices when they are not."""
 
 import base64
+import importlib.util
 import json
 import re
 import shutil
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from minirnn.cli import main
-from minirnn.course import assignments, chapters, tasks
+from minirnn.course import assignments, chapters, opening, tasks
 from minirnn.course.equations import checkout
 from minirnn.errors import InputError
 
@@ -167,3 +172,92 @@ def test_listing_and_bad_names(tmp_path, capsys):
     (tmp_path / "03_broken.ipynb").write_text("{")
     assert main(["chapters", "list", "--folder", str(tmp_path)]) == 2
     assert "03_broken.ipynb is not a notebook" in capsys.readouterr().err
+
+
+@pytest.fixture
+def front_ends(monkeypatch, tmp_path):
+    """Programs that chapters open finds, the commands it gives them, and what they answer; in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    given = SimpleNamespace(installed=["jupyterlab"], commands=[], status=0)
+    real = importlib.util.find_spec
+
+    class Program:
+        def __init__(self, command):
+            given.commands.append(command)
+            self.interrupts = 2
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def wait(self):
+            self.interrupts -= 1
+            if self.interrupts >= 0:  # the reader presses control-C and answers that it shall go on
+                raise KeyboardInterrupt
+            return given.status
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: (
+        (name in given.installed or None) if name in opening.FRONT_ENDS else real(name)))
+    monkeypatch.setattr(opening.subprocess, "Popen", Program)
+    return given
+
+
+def test_open_copies_a_chapter_with_its_results_and_starts_the_front_end(front_ends, tmp_path, capsys):
+    assert main(["chapters", "open", "02g"]) == 0
+    copy = Path("course/02g_making_it_fast.ipynb")
+    assert front_ends.commands == [[sys.executable, "-m", "jupyterlab", str(copy)]]
+    assert copy.read_bytes() == (checkout() / "chapters" / copy.name).read_bytes()
+    results = {path.name for path in (checkout() / "chapters/results").glob("*.json")}
+    assert {path.name for path in Path("course/results").iterdir()} == results != set()
+    assert f"your copy: {copy}\nstarting jupyterlab" in capsys.readouterr().out
+    front_ends.installed = ["notebook"]
+    assert main(["chapters", "open", "00", "--no-browser", "--out", "mine"]) == 0
+    assert front_ends.commands[1] == [sys.executable, "-m", "notebook", "mine/00_start_here.ipynb", "--no-browser"]
+
+
+def test_open_never_writes_over_a_students_work(front_ends, tmp_path, capsys):
+    chapter = notebook_of(tmp_path, "1 + 1")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "a.json").write_text("[]")
+    command = ["chapters", "open", "01", "--folder", str(tmp_path)]
+    assert main(command) == 0
+    mine = {Path("course") / chapter.name: "my work", Path("course/results/a.json"): "[1]"}
+    for path, text in mine.items():
+        path.write_text(text)
+    capsys.readouterr()
+    assert main(command) == 0
+    assert re.search(r"your copy: course/01_made.ipynb, as you left it on \d{4}-\d\d-\d\d \d\d:\d\d; to begin",
+                     capsys.readouterr().out)
+    assert {path: path.read_text() for path in mine} == mine and len(front_ends.commands) == 2
+
+
+def test_open_says_in_one_line_what_is_missing_and_copies_nothing(front_ends, tmp_path, capsys):
+    front_ends.installed = []
+    for argv, message in ((["02c"], r"no notebook front end is installed; install minirnn\[lab\]"),
+                          (["99"], "no chapter '99'; there are 00_start_here"), ([], "CHAPTER must be given"),
+                          (["02c", "--folder", "nowhere"], "folder must be an existing folder, got nowhere")):
+        assert main(["chapters", "open", *argv]) == 2
+        assert re.fullmatch(f"minirnn: chapters.*: {message}.*\n", capsys.readouterr().err)
+    assert not Path("course").exists() and front_ends.commands == []
+    front_ends.installed, front_ends.status = ["jupyterlab"], 3
+    assert main(["chapters", "open", "02c"]) == 1
+    Path("course/02c_recurrent_networks_and_bptt.ipynb").rename("away")
+    Path("course/02c_recurrent_networks_and_bptt.ipynb").mkdir()
+    assert main(["chapters", "open", "02c"]) == 2
+    assert "02c_recurrent_networks_and_bptt.ipynb must be a notebook, got a folder" in capsys.readouterr().err
+    shutil.rmtree("course")
+    Path("course").write_text("a file")
+    assert main(["chapters", "open", "02c"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1 and len(front_ends.commands) == 1
+
+
+def test_the_help_of_open_fits_a_terminal_and_the_front_end_is_an_extra(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["chapters", "open", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--no-browser" in shown and "never written over" in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 80
+    extras = tomllib.loads((checkout() / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert any(each.startswith("jupyterlab") for each in extras["lab"])

@@ -72,12 +72,6 @@ def test_python_help_is_embedded_and_prepared(level, bare):
     assert corpus.fingerprint == data.load("python-help", level=level).fingerprint
 
 
-def test_python_without_help_texts_says_what_to_do(bare, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
-    with pytest.raises(InputError, match="no pydoc_data.*twin"):
-        data.load("python-help")
-
-
 def test_digits_without_scikit_learn_name_the_extra(bare, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(InputError, match=r"install minirnn\[course\]"):
