@@ -315,7 +315,7 @@ def test_a_channel_gives_up_in_time():
 @pytest.mark.parametrize(("words", "said"), [
     (["grad"], "did you mean grade"), (["grade", "nowhere", "--csv", "x.csv"], "FOLDER must be an existing folder"),
     (["grade", ".", "--csv", "no/x.csv"], "--csv must be in an existing folder"),
-    (["grade"], "required: FOLDER, --csv"),
+    (["grade"], "FOLDER, --csv must be given"),
     (["grade", "empty", "--csv", "x.csv"], "must hold submissions"),
     (["assign", "02e", "--out", "a"], "chapter must be one of"),
     (["grade", ".", "--csv", "x.csv", "--jobs", "0"], "--jobs must be a whole number from 1"),
