@@ -1,5 +1,6 @@
 """Right code is not called wrong: the ways in which differences deceive, one by one, and at random by the thousand."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 
 from minirnn.cli import main
 from minirnn.gradcheck import Verdict, check_vjp, false_alarms
+from minirnn.gradcheck.findings import Entry
+from minirnn.gradcheck.measurement import Measurement
+from minirnn.gradcheck.sweep import Slope
 
 COMMITTED = Path(__file__).parent / "false_alarms.json"
 
@@ -63,10 +67,13 @@ def test_a_function_whose_values_cancel_has_no_gradient_and_no_mistake():
     assert check_vjp(f, wrong, [x], complex_step=False).verdict is Verdict.WRONG
 
 
+HERE = np.random.default_rng(0).standard_normal((3, 4))
 INSIDE = {
     "all that comes out": lambda x, w: np.tanh(x @ w).astype(np.float32).astype(float),
     "what is stored": lambda x, w: np.tanh(x @ w).astype(np.float32).astype(float) @ w.T,
     "a sum": lambda x, w: float(np.tanh(x @ w).astype(np.float32).sum()),
+    "a large sum, which looks whole": lambda x, w: float(np.float32(1e9 + 100 * np.tanh(x @ w).sum())),
+    "what moves far away only": lambda x, w: float(np.float32(1 + max(0, np.abs(x - HERE).max() - 0.01))),
     "a constant": lambda x, w: (x.astype(np.float32) @ w.astype(np.float32) * 0 + np.float32(0.1)).astype(float),
 }
 
@@ -82,6 +89,38 @@ def test_float32_inside_is_noticed_by_what_it_does_not_see(where):
 
 
 WHOLE = [np.sign, np.round, lambda x: np.maximum(x, 0), lambda x: 0 * x, lambda x: x.argmax() + 0.0]
+
+
+def test_what_a_tenth_of_the_arguments_hides_has_not_passed():
+    """Chaos at their full size; at a tenth a slope of 1e-9 in a value of 1, which float32 does not see."""
+    far = lambda x: np.abs(x) > 0.2
+    f = lambda x: (1 + 1e-9 * x + np.where(far(x), chaos(np.clip(x, 0, 1)), 0)).astype(np.float32).astype(float)
+    back = lambda dy, x: -1e-9 * dy + np.where(far(x), chaos_back(dy, np.clip(x, 0, 1)), 0)
+    for seed in range(4):
+        x = np.random.default_rng(seed).uniform(0.3, 0.9, 12)
+        assert not check_vjp(f, back, [x], drawn=True, complex_step=False, rng=seed, lenient=True).ok
+
+
+def test_a_wrong_array_with_one_large_entry_shows_along_directions():
+    w = np.random.default_rng(0).standard_normal(2000).astype(np.float32)
+    w[7] = 300
+    f, x = lambda x: (x * w).sum(), np.ones(2000, np.float32)
+    shut = {"entries": 0, "directions": 4, "complex_step": False}
+    assert check_vjp(f, lambda dy, x: dy * w, [x], **shut).ok
+    assert check_vjp(f, lambda dy, x: dy * w * np.float32(1.02), [x], **shut).verdict is Verdict.WRONG
+
+
+def test_nothing_beneath_rounding_accuses():
+    """Of ((x + 1e6) - 1e6) - x only rounding is left: between two points it is larger than a claim of 1e-9."""
+    module = importlib.import_module("minirnn.gradcheck.check")
+    point = Measurement(lambda x: (x + 1e6) - 1e6 - x, [np.array([0.3, -0.7])], cotangents=[np.ones(2)])
+    held = module._Comparison(point, lambda dy, x: np.full_like(x, 1e-9), "rounding", 1e-8)
+    slope = Slope(0.0, 1e-15, 0.0, 0.0, "smooth", np.zeros((5, 16)), 0.004)
+    entry = Entry((0,), 1e-9, slope, 1e-15, 1e-9, 1.0, Verdict.WRONG)
+    assert 0 < point.floor < 1e-9 and held.consistent(0, (0,), entry)
+    large = Entry((0,), 1e-3, slope, 1e-15, 1e-3, 1.0, Verdict.WRONG)
+    held.vjp = lambda dy, x: np.full_like(x, 1e-3)
+    assert not held.consistent(0, (0,), large)
 
 
 @pytest.mark.parametrize("f", WHOLE)
@@ -156,6 +195,8 @@ def test_a_checker_that_is_wrong_is_noticed(monkeypatch, capsys):
     assert main(["gradcheck", "--false-alarms", "6", "--json"]) == 1
     row = json.loads(capsys.readouterr().out)
     assert row["alarms"] == [] and len(row["missed"]) == row["mistakes"] > 0
+    monkeypatch.setattr(false_alarms, "check_vjp", fake(Verdict.KINK))
+    assert false_alarms.false_alarms(4)["mistakes"] == 0  # what was not proven is not made wrong
 
 
 def test_the_committed_figures_hold():

@@ -18,6 +18,7 @@ def test_marks_are_what_a_reader_sees(monkeypatch):
     assert marks["place in the line"].tolist() == [*range(1, 11), 1, 2, 3, 4]
     assert marks["letters since the word began"].tolist() == [1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2]
     assert marks["spaces the line begins with"].tolist()[-4:] == [1, 2, 2, 2]
+    assert units.marks_of("  a b\nx")["spaces the line begins with"].tolist() == [1, 2, 2, 2, 2, 2, 0]
 
 
 def test_what_a_line_leaves_open_ends_with_it_and_what_is_nowhere_is_left_out():
