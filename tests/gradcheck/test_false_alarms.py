@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minirnn.cli import main
-from minirnn.gradcheck import Verdict, check_vjp, false_alarms
+from minirnn.gradcheck import Verdict, check_vjp, false_alarms, sweep
 from minirnn.gradcheck.findings import Entry
 from minirnn.gradcheck.measurement import Measurement
 from minirnn.gradcheck.sweep import Slope
@@ -108,6 +108,15 @@ def test_a_wrong_array_with_one_large_entry_shows_along_directions():
     shut = {"entries": 0, "directions": 4, "complex_step": False}
     assert check_vjp(f, lambda dy, x: dy * w, [x], **shut).ok
     assert check_vjp(f, lambda dy, x: dy * w * np.float32(1.02), [x], **shut).verdict is Verdict.WRONG
+
+
+def test_two_rungs_that_agree_by_chance_are_contradicted_by_smaller_steps():
+    """Slopes as a chaotic layer gave them: 1935 twice on the way to 67303."""
+    slopes = np.array([27, -1, -223, 1935.27, 1935.28, 4904, 17222, 43745, 69871, 67587, 67320.9, 67303.9, 67302.9,
+                       67302.8, 67302.8, 67302.8])
+    steps = sweep.ladder(np.float64)
+    found = sweep.measure(0.0, steps * slopes, -steps * slopes, steps, np.finfo(float).eps, 1.0)
+    assert abs(found.value - 67302.8) < 1 and found.step < 1e-6
 
 
 def test_nothing_beneath_rounding_accuses():
