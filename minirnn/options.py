@@ -191,4 +191,3 @@ def _in_our_words(message):
     message = re.sub(r"ignored explicit argument (.*)", r"takes no value, got \1", message)
     message = re.sub(r"the following arguments are required: (.*)", r"\1 must be given", message)
     return message.replace(" expected ", " must have ")
-

@@ -220,7 +220,8 @@ class _Comparison:
             return True  # the claims jump about between the steps: what was measured there says nothing
         wide = max(slope.step, point.steps[3])
         steps = [wide, 1e4 * wide] if slope.value == 0 else [wide]  # smaller ones may have drowned inside
-        for step, mean in [(slope.step, means[-1]), *((s, claims(s, QUADRATURES[-1])[0]) for s in steps)]:
+        others = (s for s in steps if s != slope.step)
+        for step, mean in [(slope.step, means[-1]), *((s, claims(s, QUADRATURES[-1])[0]) for s in others)]:
             off = abs(mean - point.mean_slope(k, line, step))
             if off <= CONSISTENT * error or off * point.steps[3] <= 10 * point.floor:
                 return True

@@ -87,14 +87,15 @@ class Measurement:
         wide = [k for k, y in enumerate(first) if y.dtype.kind == "f"]
         of = lambda ys: np.concatenate([to_cpu(tupled(ys)[k]).ravel() for k in wide] or [np.empty(0)])
         y = of(first)
-        every = np.concatenate([y, *(of(self._shaken(share, self.floats)) for share in (NEAR, FAR)), of(self._apart())])
+        every = np.concatenate([y, *(of(self.outputs(self._shaken(share, self.floats))) for share in (NEAR, FAR)),
+                                of(self.outputs(self._apart()))])
         every = every[np.isfinite(every)]
         with np.errstate(over="ignore"):
             narrow = (every == every.astype(np.float32)).all()
         if narrow:
             return bool(((every != np.round(every)) | (np.abs(every) > WHOLE)).any())
         for k in self.floats:
-            near, far = (of(self._shaken(share, [k])) for share in (NEAR, FAR))
+            near, far = (of(self.outputs(self._shaken(share, [k]))) for share in (NEAR, FAR))
             if y.shape == near.shape == far.shape:
                 moving = np.abs(y - far) > FAR / 100 * np.abs(y)
                 if 2 * (moving & (y == near)).sum() > moving.sum():
@@ -104,22 +105,21 @@ class Measurement:
     @cached_property
     def floor(self):
         """By how much the loss moves where every argument moves by a few roundings: what nobody can see beneath."""
-        paired = lambda ys: sum((u * to_cpu(y)).sum() for u, y in zip(self.cotangents, tupled(ys)))
-        moved = [paired(self._shaken(4 * self.eps, self.floats, seed)) for seed in range(3)]
+        moved = [self.loss(self._shaken(4 * self.eps, self.floats, seed)) for seed in range(3)]
         return float(np.max(np.abs(np.array(moved) - self.loss(self.args))))
 
     def _shaken(self, share, which, seed=0):
-        """The outputs with every argument of ``which`` changed by about this share of itself."""
+        """The arguments, every one of ``which`` changed by about this share of itself."""
         rng = np.random.default_rng(seed)
         change = lambda a: to_device(1 + share * rng.choice([-1, 1], a.shape) * rng.uniform(0.5, 1, a.shape),
                                      device_of(a))
-        return self.outputs([(a * change(a)).astype(a.dtype) if k in which else a for k, a in enumerate(self.args)])
+        return [(a * change(a)).astype(a.dtype) if k in which else a for k, a in enumerate(self.args)]
 
     def _apart(self):
-        """The outputs at arguments as far away as the largest step leads."""
+        """The arguments, moved as far as the largest step leads."""
         rng, top = np.random.default_rng(0), float(self.steps[0])
         moved = lambda a: to_device(np.asarray(rng.uniform(-top, top, a.shape)).astype(a.dtype), device_of(a))
-        return self.outputs([a + moved(a) if k in self.floats else a for k, a in enumerate(self.args)])
+        return [a + moved(a) if k in self.floats else a for k, a in enumerate(self.args)]
 
     def loss(self, args):
         """<cotangents, f(args)> in double precision whatever f computes in; complex where f returns complex."""

@@ -35,7 +35,7 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
     for option, value, most in (("steps", steps, MOST_STEPS), ("batch", batch, MOST_ROWS)):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most):
             raise InputError(must_be("inspect", option, f"an integer in 1..{most}", repr(value)))
-    lens, frames, unusable, best, cell, reading = None, [], [], None, None, None
+    lens, frames, unusable, best, cell, reader = None, [], [], None, None, None
     for checkpoint in reversed(checkpoints(run_folder.checkpoints)):
         try:
             modules, files, state = registry.read_modules(run_folder, checkpoint, name, config)
@@ -52,8 +52,8 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
         if progress:
             progress(label)
         cell = run.model.recurrent.cell
-        if lens.reads and (reading is None or checkpoint == best):
-            reading = reading_of(run.model, *lens.reads, _untrained(run))
+        if lens.reads and (reader is None or checkpoint == best):
+            reader = copy.deepcopy(run.model)  # looking changes it
         loss, layers = look(run.model.train(not evaluate), lens, spectra)
         facts = f"{loss:.4g} {lens.unit}" if np.isfinite(loss) else "not a finite number"
         frames.append((checkpoint, Frame(label, f"loss on this window {facts}", layers)))
@@ -71,14 +71,14 @@ def inspect_run(path, split="valid", text=None, steps=None, batch=None, folder=N
         frames=tuple(replace(f, label=f"{f.label}, best") if n == best else f for n, f in frames),
         symbols=lens.symbols,
         notes=tuple(f"Left out: checkpoint {reason}." for reason in unusable),
-        reading=reading,
+        reading=None if reader is None else reading_of(reader, *lens.reads, _untrained(reader, config)),
     )
 
 
-def _untrained(run):
-    """The run's model with parameters drawn anew, as before training."""
-    model = copy.deepcopy(run.model)
-    nn.init.redraw_uniform(np.random.default_rng(run.config.seed), model.parameters(), run.config.init)
+def _untrained(model, config):
+    """A run's model with parameters drawn anew, as before training."""
+    model = copy.deepcopy(model)
+    nn.init.redraw_uniform(np.random.default_rng(config.seed), model.parameters(), config.init)
     return model
 
 

@@ -60,8 +60,7 @@ def _as_function(job, shapes, constants):
         if shapes and isinstance(error.__cause__, (IndexError, TypeError)) and "ind" in str(error.__cause__):
             raise InputError(f"{error}; for an argument of integers below 10 give --shapes int10:4,3") from error
         raise
-    if finding.verdict is Verdict.WRONG and not finding.unclaimed:
-        finding = finding.with_diagnosis(signatures.describe_finding(finding))
+    finding = finding if finding.unclaimed else signatures.described(finding)
     return replace(finding, notes=(*finding.notes, *code.notes))
 
 

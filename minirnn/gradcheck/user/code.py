@@ -1,5 +1,6 @@
 """A user's forward and backward, however they are called, as one pair of functions on arrays."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,7 +26,7 @@ class Trace:
     elsewhere: Any = dict  # () -> {name: gradient} that backward left in attributes
 
 
-class Code:
+class Code(ABC):
     """forward(*arrays) -> y or a tuple, backward(dys, *arrays) -> one gradient or None for each of ``names``.
 
     ``probe(arrays)``, first of all, finds how the user's backward is called and how many results it asks about.
@@ -37,9 +38,9 @@ class Code:
         self.name, self.names, self.saved = name, list(names), saved
         self.takes, self.asked, self.notes = None, None, []
 
+    @abstractmethod
     def trace(self, arrays):
         """A Trace at these arrays."""
-        raise NotImplementedError
 
     def forward(self, *arrays):
         ys = self.trace(arrays).ys[: self.asked]
